@@ -44,10 +44,11 @@ struct findings {
 	size_t n_items;
 	size_t n_errors;
 	/*
-	 * Findings beyond FINDINGS_PER_RULE of one rule are counted here and not kept, so that a
-	 * broken file of 100,000 lines cannot fill the daemon's memory or a reply.
+	 * Findings beyond FINDINGS_PER_RULE of one rule and level are counted here and not kept, so
+	 * that a broken file of 100,000 lines cannot fill the daemon's memory or a reply. Levels
+	 * are counted apart: no number of warnings may hide an error.
 	 */
-	size_t n_of_rule[N_RULES];
+	size_t n_of_rule[N_RULES][N_LEVELS];
 };
 
 #define FINDINGS_PER_RULE 64
@@ -58,11 +59,19 @@ const char *finding_level_name(enum finding_level level);
 
 /*
  * Adds a finding; FILE may be NULL, LINE 0. Returns 0 or -ENOMEM. An error always counts in
- * n_errors, also where only the count of its rule grows.
+ * n_errors, also where only the count of its rule grows. Bytes of the message that are not
+ * printable ASCII (names come from files) become question marks.
  */
 int findings_add(struct findings *findings, enum finding_rule rule, enum finding_level level,
 		 const char *file, uint32_t line, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
+
+/*
+ * To be called once, after the last finding: says in one more finding of each rule and level how
+ * many were counted only, and puts errors first, otherwise in the order in which they were added.
+ * Returns 0 or -ENOMEM.
+ */
+int findings_finish(struct findings *findings);
 
 /* The first error in the list, NULL if there is none. */
 const struct finding *findings_first_error(const struct findings *findings);

@@ -18,7 +18,7 @@
 #define POOL_OWNER_MAX 256
 #define UNIT_QUANTUM 65536u /* a unit is a multiple of this */
 
-/* Never handed out, by anybody: below FIRST_FREE_ID, the foreign range of systemd, the last block. */
+/* Never handed out: below FIRST_FREE_ID, systemd's foreign range, the last block. */
 #define FIRST_FREE_ID 65536u
 #define RESERVED_START 2147352576u
 #define RESERVED_COUNT 65536u
