@@ -34,10 +34,10 @@ struct config {
 };
 
 /*
- * Reads the configuration: FILE and the *.conf of the folder FILE.d in the order of their names, or where FILE is NULL
- * ROOT/etc/subidd/subidd.conf and its folder, which need not exist. ROOT is "" for the real root.
- * Returns 0 and fills *ret; -EINVAL and fills *ret_error if the configuration is wrong or cannot be
- * read; -ENOMEM.
+ * Reads the configuration: FILE and the *.conf of the folder FILE.d in the order of their names, or
+ * where FILE is NULL ROOT/etc/subidd/subidd.conf and its folder, which need not exist. ROOT is ""
+ * for the real root. Returns 0 and fills *ret; -EINVAL and fills *ret_error if the configuration is
+ * wrong or cannot be read; -ENOMEM.
  */
 int config_load(const char *file, const char *root, struct config *ret,
 		struct config_error *ret_error);
@@ -54,14 +54,14 @@ struct node_state {
 	size_t n_writer_gids;
 	char **unknown_writers; /* names of AllowUsers= and AllowGroups= that no account has */
 	size_t n_unknown_writers;
-	char **inputs; /* paths of all files that this state depends on, also those that are missing */
+	char **inputs; /* paths of all files that this state depends on, missing ones as well */
 	size_t n_inputs;
 };
 
 /*
  * Reads the accounts, the subordinate ID files or getsubids(1) and the KubeletConfigurations, and
- * validates every pool. What is wrong with the node's files is a finding of the pool, never an error
- * of this function. Returns 0 or -ENOMEM.
+ * validates every pool. What is wrong with the node's files is a finding of the pool, never an
+ * error of this function. Returns 0 or -ENOMEM.
  */
 int node_load(const struct config *config, const char *root, struct node_state *ret);
 
