@@ -29,7 +29,7 @@ static uint64_t n_reserved_units(const struct claim *claim, uint64_t unit)
 		       claim->count / unit * unit; /* used only if it does not wrap */
 	uint64_t first, last;
 
-	if (!claim_overlaps(claim, RESERVED_START, RESERVED_END))
+	if (claim->count < unit || !claim_overlaps(claim, RESERVED_START, RESERVED_END))
 		return 0;
 	if (end < claim->start)
 		end = RESERVED_END;

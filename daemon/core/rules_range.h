@@ -29,7 +29,7 @@ static inline uint64_t claim_end(const struct claim *claim)
 
 static inline bool claim_overlaps(const struct claim *claim, uint64_t start, uint64_t end)
 {
-	return claim->start < end && start < claim_end(claim);
+	return claim->count > 0 && start < end && claim->start < end && start < claim_end(claim);
 }
 
 /* Judges the claim by itself and adds to the pool's findings. Returns 0 or -ENOMEM. */
