@@ -99,7 +99,7 @@ static int append(struct subid_list *list, const struct subid_entry *entry)
 	size_t n = list->n_entries;
 
 	if (n >= SUBID_ENTRIES_MAX)
-		return -E2BIG;
+		return -EFBIG;
 	if (n == 0 || (n >= GROWTH_START && (n & (n - 1)) == 0)) {
 		size_t room = n < GROWTH_START ? GROWTH_START : 2 * n;
 		struct subid_entry *grown = reallocarray(list->entries, room, sizeof(*grown));

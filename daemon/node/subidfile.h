@@ -28,7 +28,7 @@ int subidfile_read(const char *path, struct subid_file *ret);
 
 /*
  * Splits TEXT, which must live as long as the entries do. Fills entries, n_entries and
- * unfinished_line of *ret. Returns 0, -E2BIG if there are too many lines, or -ENOMEM.
+ * unfinished_line of *ret. Returns 0, -EFBIG if there are too many lines, or -ENOMEM.
  */
 int subidfile_parse(const char *text, size_t size, struct subid_list *ret);
 

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+#include "node/getsubids.h"
+#include "scratch.h"
+
+#include "cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define PROGRAM "/usr/bin/getsubids"
+#define PATIENCE_MS 5000 /* for what takes no time */
+#define SHORT_MS 200	 /* for what never ends */
+
+static struct scratch scratch;
+
+static int make(void **state)
+{
+	(void)state;
+	scratch_make(&scratch);
+	return 0;
+}
+
+static int drop(void **state)
+{
+	(void)state;
+	scratch_remove(&scratch);
+	return 0;
+}
+
+static void write_script(const char *body)
+{
+	_cleanup_(freep) char *text = NULL;
+
+	assert_true(asprintf(&text, "#!/bin/sh\ncd '%s'\n%s\n", scratch.root, body) > 0);
+	scratch_write_bytes(&scratch, PROGRAM, text, strlen(text), 0755);
+}
+
+static struct getsubids_answer ask(const char *body, enum id_kind kind, unsigned int timeout_ms)
+{
+	struct getsubids_answer answer;
+
+	write_script(body);
+	assert_int_equal(getsubids_ask(scratch_path(&scratch, PROGRAM), "kubelet", kind, timeout_ms,
+				       &answer),
+			 0);
+	return answer;
+}
+
+static void read_text(const char *path, char *to, size_t size)
+{
+	_cleanup_(fclosep) FILE *file = fopen(scratch_path(&scratch, path), "re");
+
+	assert_non_null(file);
+	to[fread(to, 1, size - 1, file)] = '\0';
+}
+
+static void test_answer(void **state)
+{
+	static const char body[] = "echo \"$# $*\" >>arguments\n"
+				   "if [ \"$1\" = -g ]; then echo '0: kubelet 131072 65536'; else\n"
+				   "echo '0: kubelet 65536 7208960'; fi";
+	struct getsubids_answer answer = ask(body, ID_UID, PATIENCE_MS);
+	char arguments[64];
+
+	(void)state;
+	assert_null(answer.list.problem);
+	assert_int_equal(answer.list.n_entries, 1);
+	assert_int_equal(answer.list.entries[0].fault, ENTRY_GOOD);
+	assert_int_equal(answer.list.entries[0].start, 65536);
+	assert_int_equal(answer.list.entries[0].count, 7208960);
+	getsubids_answer_done(&answer);
+	answer = ask(body, ID_GID, PATIENCE_MS);
+	assert_int_equal(answer.list.entries[0].start, 131072);
+	getsubids_answer_done(&answer);
+	read_text("/arguments", arguments, sizeof(arguments));
+	assert_string_equal(arguments, "1 kubelet\n2 -g kubelet\n");
+}
+
+/* Nothing of the daemon's own surroundings reaches the program, or the module that it loads. */
+static void test_surroundings(void **state)
+{
+	struct getsubids_answer answer;
+	unsigned long long blocks, ignores;
+	sigset_t blocked, before;
+	char text[4096];
+
+	(void)state;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &blocked, &before), 0);
+	signal(SIGUSR1, SIG_IGN);
+	setenv("SECRET", "x", 1);
+	answer = ask(
+		"env >environment; cat >input; grep -E 'Sig(Blk|Ign)' /proc/self/status >signals\n"
+		"ls /proc/self/fd >descriptors",
+		ID_UID, PATIENCE_MS);
+	getsubids_answer_done(&answer);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	signal(SIGUSR1, SIG_DFL);
+	unsetenv("SECRET");
+	read_text("/environment", text, sizeof(text));
+	assert_null(strstr(text, "SECRET"));
+	assert_non_null(strstr(text, "LC_ALL=C\n"));
+	assert_non_null(strstr(text, "PATH=/usr/bin:/bin\n"));
+	read_text("/input", text, sizeof(text));
+	assert_string_equal(text, "");
+	read_text("/signals", text, sizeof(text));
+	assert_int_equal(sscanf(text, "SigBlk: %llx SigIgn: %llx", &blocks, &ignores), 2);
+	assert_int_equal(blocks, 0);
+	assert_int_equal(ignores & 0x7fffffff, 0); /* above it are the C library's own */
+	read_text("/descriptors", text, sizeof(text));
+	assert_string_equal(text, "0\n1\n2\n3\n"); /* 3 is the folder that ls reads */
+}
+
+static void expect_problem(const char *body, const char *problem)
+{
+	struct getsubids_answer answer = ask(body, ID_UID, PATIENCE_MS);
+
+	assert_string_equal(answer.list.problem, problem);
+	assert_int_equal(answer.list.n_entries, 0);
+	getsubids_answer_done(&answer);
+}
+
+static void test_problems(void **state)
+{
+	(void)state;
+	expect_problem("echo 'Error fetching ranges' >&2; exit 1",
+		       "getsubids failed with exit status 1: Error fetching ranges");
+	expect_problem("echo one >&2; echo two >&2; echo '0: kubelet 1 1'; exit 3",
+		       "getsubids failed with exit status 3: one");
+	expect_problem("exit 127", "getsubids failed with exit status 127");
+	expect_problem("kill -9 $$", "getsubids was killed by signal 9");
+	expect_problem("exit 0", "getsubids answered with nothing");
+	expect_problem("yes", "getsubids answered with more than 65536 bytes");
+}
+
+static void test_cannot_run(void **state)
+{
+	struct getsubids_answer answer;
+
+	(void)state;
+	assert_int_equal(getsubids_ask("/nonexistent", "kubelet", ID_UID, 1000, &answer), 0);
+	assert_string_equal(answer.list.problem,
+			    "getsubids cannot be run: No such file or directory");
+	getsubids_answer_done(&answer);
+	remove(scratch_path(&scratch, PROGRAM));
+	scratch_write(&scratch, PROGRAM, "#!/bin/sh\n");
+	assert_int_equal(
+		getsubids_ask(scratch_path(&scratch, PROGRAM), "kubelet", ID_UID, 1000, &answer),
+		0);
+	assert_string_equal(answer.list.problem, "getsubids cannot be run: Permission denied");
+	getsubids_answer_done(&answer);
+}
+
+static const struct {
+	const char *body;
+	size_t n_entries, n_good;
+} answers[] = {
+	{ "echo '0: kubelet 65536 65536'", 1, 1 },
+	{ "echo '0: kubelet 1 2'; echo '1: kubelet 3 4'", 2, 2 },
+	{ "echo '0: kubelet 65536 18446744073709551615'", 1, 1 },
+	{ "printf '0: kubelet 65536 65536'", 1, 0 }, /* cut off? */
+	{ "echo '1: kubelet 65536 65536'", 1, 0 },
+	{ "echo '0: other 65536 65536'", 1, 0 },
+	{ "echo '0: kubelet 65536'", 1, 0 },
+	{ "echo '0: kubelet 65536 65536 1'", 1, 0 },
+	{ "echo '0: kubelet 0x10000 65536'", 1, 0 },
+	{ "echo '0: kubelet 065536 65536'", 1, 0 },
+	{ "echo '0: kubelet -1 65536'", 1, 0 },
+	{ "echo '0: kubelet  65536 65536'", 1, 0 },
+	{ "echo '0:kubelet 65536 65536'", 1, 0 },
+	{ "echo ' 0: kubelet 65536 65536'", 1, 0 },
+	{ "echo '0: kubelet 65536 65536 '", 1, 0 },
+	{ "printf '0: kubelet 65536 65536\\r\\n'", 1, 0 },
+	{ "printf '0: kubelet 65536 65536\\0\\n'", 1, 0 },
+	{ "printf '0: kubelet 65536 65536\\n\\0'", 1, 0 },
+	{ "echo", 1, 0 },
+	{ "echo '0: kubelet 65536 65536'; echo", 2, 1 },
+	{ "echo hello", 1, 0 },
+	{ "seq 5000", 1000, 0 },
+	{ "echo '0: kubelet 1 18446744073709551616'", 1, 0 },
+};
+
+static void test_strict(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(answers); i++) {
+		struct getsubids_answer answer = ask(answers[i].body, ID_UID, PATIENCE_MS);
+		size_t n_good = 0;
+
+		for (size_t j = 0; j < answer.list.n_entries; j++)
+			n_good += answer.list.entries[j].fault == ENTRY_GOOD;
+		if (answer.list.n_entries != answers[i].n_entries || n_good != answers[i].n_good)
+			fail_msg("%s: %zu entries, %zu good", answers[i].body,
+				 answer.list.n_entries, n_good);
+		getsubids_answer_done(&answer);
+	}
+}
+
+/* The process is dead, or dies within the time; its parent may be slow to reap it. */
+static void expect_death(const char *path)
+{
+	_cleanup_(closep) int fd = -1;
+	struct pollfd poll_fd = { .events = POLLIN };
+	char text[32];
+
+	read_text(path, text, sizeof(text));
+	assert_true(atoi(text) > 1);
+	fd = pidfd_open(atoi(text), 0);
+	if (fd < 0) {
+		assert_int_equal(errno, ESRCH);
+		return;
+	}
+	poll_fd.fd = fd;
+	assert_int_equal(poll(&poll_fd, 1, PATIENCE_MS), 1);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void test_hang(void **state)
+{
+	int64_t started = now_ms();
+	struct getsubids_answer answer = ask("trap '' TERM; echo stuck >&2; echo $$ >parent\n"
+					     "sh -c 'echo $$ >child; sleep 1000' & sleep 1000",
+					     ID_UID, SHORT_MS);
+
+	(void)state;
+	assert_true(now_ms() - started >= SHORT_MS);
+	assert_true(now_ms() - started < PATIENCE_MS);
+	assert_string_equal(answer.list.problem, "getsubids did not answer within 200 ms: stuck");
+	getsubids_answer_done(&answer);
+	expect_death("/parent");
+	expect_death("/child");
+}
+
+/* What it leaves behind does not keep us, and does not stay. */
+static void test_left_behind(void **state)
+{
+	int64_t started = now_ms();
+	struct getsubids_answer answer = ask("sleep 1000 & echo $! >child; echo '0: kubelet 1 1'",
+					     ID_UID, PATIENCE_MS);
+
+	(void)state;
+	assert_true(now_ms() - started < PATIENCE_MS);
+	assert_null(answer.list.problem);
+	assert_int_equal(answer.list.n_entries, 1);
+	getsubids_answer_done(&answer);
+	expect_death("/child");
+}
+
+static void test_flood_of_errors(void **state)
+{
+	struct getsubids_answer answer = ask(
+		"echo first >&2; yes | head -c 1000000 >&2; echo '0: kubelet 1 1'; exit 1", ID_UID,
+		PATIENCE_MS);
+
+	(void)state;
+	assert_string_equal(answer.list.problem, "getsubids failed with exit status 1: first");
+	getsubids_answer_done(&answer);
+	answer = ask("exec yes >&2", ID_UID, SHORT_MS);
+	assert_string_equal(answer.list.problem, "getsubids did not answer within 200 ms: y");
+	getsubids_answer_done(&answer);
+	answer = ask("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", ID_UID, PATIENCE_MS);
+	assert_true(strlen(answer.list.problem) < 300);
+	getsubids_answer_done(&answer);
+}
+
+static size_t count_fds(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		n++;
+	closedir(folder);
+	return n;
+}
+
+static void test_no_leak(void **state)
+{
+	size_t before = count_fds();
+
+	test_problems(state);
+	test_cannot_run(state);
+	test_left_behind(state);
+	assert_int_equal(count_fds(), before);
+}
+
+static struct node_state load(const char *settings, const char *nsswitch, const char *subuid)
+{
+	struct node_state node;
+
+	scratch_write(&scratch, "/etc/passwd", "kubelet:x:998:998::/:/bin/sh\n");
+	scratch_write(&scratch, "/etc/subuid", subuid);
+	scratch_write(&scratch, "/etc/subgid", subuid);
+	scratch_write(&scratch, "/etc/subidd/subidd.conf", settings);
+	if (nsswitch)
+		scratch_write(&scratch, "/etc/nsswitch.conf", nsswitch);
+	scratch_load(&scratch, &node);
+	return node;
+}
+
+#define SETTINGS "[Pool kubelet]\nMaxPods=1\n"
+#define FILES_START 2000224256
+#define FILES_LINE "kubelet:2000224256:65536\n"
+#define ASKED_START 2000289792
+
+/* Where the range comes from tells who was asked. */
+static void test_source(void **state)
+{
+	static const struct {
+		const char *settings, *nsswitch;
+		uint32_t start;
+	} cases[] = {
+		{ SETTINGS, NULL, FILES_START },
+		{ SETTINGS, "passwd: files\n", FILES_START },
+		{ SETTINGS, "subid: files\n", FILES_START },
+		{ SETTINGS, "subid: files sss\n", FILES_START },
+		{ SETTINGS, "subid: subidd\n", FILES_START },
+		{ SETTINGS, "subid:\n", FILES_START },
+		{ SETTINGS, "# subid: sss\n", FILES_START },
+		{ SETTINGS, "subid: sss\n", ASKED_START },
+		{ SETTINGS, "passwd: files\nSUBID:\tsss files", ASKED_START },
+		{ SETTINGS, "subid:sss\n", ASKED_START },
+		{ SETTINGS "Source=getsubids\n", "subid: files\n", ASKED_START },
+		{ SETTINGS "Source=files\n", "subid: sss\n", FILES_START },
+	};
+
+	(void)state;
+	write_script("echo '0: kubelet 2000289792 65536'");
+	for (size_t i = 0; i < ELEMENTS_OF(cases); i++) {
+		struct node_state node = load(cases[i].settings, cases[i].nsswitch, FILES_LINE);
+
+		if (node.pools.items[0].range.start != cases[i].start)
+			fail_msg("%s: %u", cases[i].nsswitch, node.pools.items[0].range.start);
+		node_state_done(&node);
+	}
+}
+
+static void expect_finding(const char *nsswitch, const char *subuid, enum finding_rule rule,
+			   const char *file, const char *message)
+{
+	struct node_state node = load(SETTINGS "Source=getsubids\n", nsswitch, subuid);
+	const struct finding *finding = finding_of(&node.pools.items[0], rule);
+
+	assert_int_equal(finding != NULL, message != NULL);
+	if (finding) {
+		assert_string_equal(finding->file, scratch_path(&scratch, file));
+		if (!strstr(finding->message, message))
+			fail_msg("%s", finding->message);
+	}
+	assert_int_equal(node.pools.items[0].valid, message == NULL);
+	node_state_done(&node);
+}
+
+static void test_findings(void **state)
+{
+	(void)state;
+	write_script("echo 'Error fetching ranges' >&2; exit 1");
+	expect_finding("", FILES_LINE, RULE_NO_ENTRY, PROGRAM, "status 1: Error fetching ranges");
+	write_script("echo '0: kubelet 65536 65536'; echo '1: kubelet 131072 65536'");
+	expect_finding("", FILES_LINE, RULE_MULTIPLE_ENTRIES, PROGRAM, "2 lines");
+	write_script("echo nonsense");
+	expect_finding("", FILES_LINE, RULE_MALFORMED_ENTRY, PROGRAM, "an answer of getsubids");
+	write_script(
+		"if [ $1 = -g ]; then echo '0: kubelet 1 65536'; else echo '0: kubelet 2 65536'; fi");
+	expect_finding("", FILES_LINE, RULE_UID_GID_MISMATCH, PROGRAM, "GIDs 1:65536");
+}
+
+/* The files' other lines count only where they are in force; the owner's own never do. */
+static void test_others(void **state)
+{
+	static const char lines[] = "kubelet:0:1\nalice:2000289792:1\n";
+
+	(void)state;
+	write_script("echo '0: kubelet 2000289792 65536'");
+	expect_finding("subid: files\n", lines, RULE_OVERLAPS_ENTRY, "/etc/subuid", "alice");
+	expect_finding("subid: sss\n", lines, RULE_OVERLAPS_ENTRY, NULL, NULL);
+}
+
+/* Under --root the host's own program is never asked. */
+static void test_root_without_program(void **state)
+{
+	(void)state;
+	remove(scratch_path(&scratch, PROGRAM));
+	expect_finding("", FILES_LINE, RULE_NO_ENTRY, PROGRAM, "No such file");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_answer, make, drop),
+		cmocka_unit_test_setup_teardown(test_surroundings, make, drop),
+		cmocka_unit_test_setup_teardown(test_problems, make, drop),
+		cmocka_unit_test_setup_teardown(test_cannot_run, make, drop),
+		cmocka_unit_test_setup_teardown(test_strict, make, drop),
+		cmocka_unit_test_setup_teardown(test_hang, make, drop),
+		cmocka_unit_test_setup_teardown(test_left_behind, make, drop),
+		cmocka_unit_test_setup_teardown(test_flood_of_errors, make, drop),
+		cmocka_unit_test_setup_teardown(test_no_leak, make, drop),
+		cmocka_unit_test_setup_teardown(test_source, make, drop),
+		cmocka_unit_test_setup_teardown(test_findings, make, drop),
+		cmocka_unit_test_setup_teardown(test_others, make, drop),
+		cmocka_unit_test_setup_teardown(test_root_without_program, make, drop),
+	};
+
+	return cmocka_run_group_tests_name("getsubids", tests, NULL, NULL);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+#include "scratch.h"
+
+#include "core/wellknown.h"
+
+#include "cleanup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define N_LINES 100000
+#define TIME_LIMIT_MS 1000
+
+static struct scratch scratch;
+
+static int make(void **state)
+{
+	(void)state;
+	scratch_make(&scratch);
+	scratch_write(
+		&scratch, "/etc/passwd",
+		"root:x:0:0::/:/bin/sh\nkubelet:x:998:998::/:/bin/sh\ncrio:x:997:996::/:/bin/sh\n");
+	scratch_write(&scratch, "/etc/group", "root:x:0:\nops:x:500:crio\n");
+	return 0;
+}
+
+static int drop(void **state)
+{
+	(void)state;
+	scratch_remove(&scratch);
+	return 0;
+}
+
+static struct node_state load(const char *settings, const char *subuid, const char *subgid)
+{
+	struct node_state node;
+
+	scratch_write(&scratch, "/etc/subidd/subidd.conf", settings);
+	scratch_write(&scratch, "/etc/subuid", subuid);
+	scratch_write(&scratch, "/etc/subgid", subgid ? subgid : subuid);
+	scratch_load(&scratch, &node);
+	return node;
+}
+
+#define SETTINGS "[Pool kubelet]\nMaxPods=1\n"
+
+/* A row for each rule of the contract: its finding, word for word, with file and line. */
+static const struct {
+	enum finding_rule rule;
+	enum finding_level level;
+	const char *settings, *subuid, *subgid;
+	const char *file;
+	uint32_t line;
+	const char *message;
+} rows[] = {
+	{ RULE_NO_OWNER_ACCOUNT, LEVEL_ERROR, "[Pool a]\nRules=kubelet\n", "", NULL, "/etc/passwd",
+	  0, "a has no account: create it with useradd(8)" },
+	{ RULE_NO_OWNER_ACCOUNT, LEVEL_WARNING, "[Pool a]\n", "", NULL, "/etc/passwd", 0,
+	  "a has no account: create it with useradd(8)" },
+	{ RULE_NO_ENTRY, LEVEL_ERROR, "", "", NULL, "/etc/subuid", 0,
+	  "kubelet gets no UIDs: add a line for it, such as kubelet:2000224256:7208960" },
+	{ RULE_MULTIPLE_ENTRIES, LEVEL_ERROR, SETTINGS, "kubelet:1:1\n\n998:1:1\n", NULL,
+	  "/etc/subuid", 3, "kubelet has 2 lines here: leave one, with all of its IDs" },
+	{ RULE_MALFORMED_ENTRY, LEVEL_ERROR, SETTINGS, "\nkubelet:0x10000:65536\n", NULL,
+	  "/etc/subuid", 2,
+	  "the line of kubelet has a hexadecimal number: write it as NAME:START:COUNT, with decimal "
+	  "numbers" },
+	{ RULE_MALFORMED_ENTRY, LEVEL_WARNING, SETTINGS, "kubelet:65536:65536\n\x1b[1m:+1:1\n",
+	  NULL, "/etc/subuid", 2,
+	  "the line of ?[1m has a number with a sign: write it as NAME:START:COUNT, with decimal "
+	  "numbers" },
+	{ RULE_UID_GID_MISMATCH, LEVEL_ERROR, SETTINGS, "kubelet:65536:65536\n",
+	  "#\nkubelet:131072:65536\n", "/etc/subgid", 2,
+	  "kubelet has the GIDs 131072:65536, but the UIDs 65536:65536: make both the same" },
+	{ RULE_START_TOO_LOW, LEVEL_ERROR, SETTINGS "IdsPerPod=131072\n", "kubelet:65536:131072\n",
+	  NULL, "/etc/subuid", 1,
+	  "the range of kubelet starts at 65536: start it at 131072 or higher" },
+	{ RULE_START_UNALIGNED, LEVEL_ERROR, SETTINGS, "kubelet:65537:65536\n", NULL, "/etc/subuid",
+	  1,
+	  "the range of kubelet starts at 65537, which is no multiple of 65536: the next one is 131072" },
+	{ RULE_START_UNALIGNED, LEVEL_ERROR, SETTINGS, "kubelet:4294836225:1\n", NULL,
+	  "/etc/subuid", 1,
+	  "the range of kubelet starts at 4294836225, which is no multiple of 65536: the one below is "
+	  "4294836224" },
+	{ RULE_COUNT_UNALIGNED, LEVEL_ERROR, SETTINGS, "kubelet:65536:65537\n", NULL, "/etc/subuid",
+	  1,
+	  "the range of kubelet has 65537 IDs, which is no multiple of 65536: the nearest one is 65536" },
+	{ RULE_COUNT_UNALIGNED, LEVEL_WARNING, SETTINGS "Rules=basic\n", "kubelet:65536:65539\n",
+	  NULL, "/etc/subuid", 1,
+	  "the range of kubelet has 65539 IDs, which is no multiple of 65536: the last 3 of them stay "
+	  "unused" },
+	{ RULE_TOO_SMALL, LEVEL_ERROR, "", "kubelet:65536:65536\n", NULL, "/etc/subuid", 1,
+	  "the range of kubelet has room for 1 units of 65536 IDs, and 110 are needed: that takes a "
+	  "count of 7208960" },
+	{ RULE_PAST_END, LEVEL_ERROR, SETTINGS, "kubelet:327680:4294836224\n", NULL, "/etc/subuid",
+	  1,
+	  "the range of kubelet, 4294836224 IDs from 327680, runs past the last ID that can be used, "
+	  "4294901759: with this start its count can be 4294574080 at most" },
+	{ RULE_PAST_END, LEVEL_ERROR, SETTINGS, "kubelet:4294901760:65536\n", NULL, "/etc/subuid",
+	  1,
+	  "the range of kubelet starts at 4294901760, past the last ID that can be used, 4294901759" },
+	{ RULE_RESERVED_RANGE, LEVEL_WARNING, SETTINGS, "kubelet:2147287040:131072\n", NULL,
+	  "/etc/subuid", 1,
+	  "the range of kubelet touches 2147352576-2147418111, which systemd keeps for foreign IDs: "
+	  "units there are never handed out" },
+	{ RULE_OVERLAPS_ENTRY, LEVEL_ERROR, SETTINGS, "kubelet:65536:65536\nalice:131071:5\n",
+	  "kubelet:65536:65536\n", "/etc/subuid", 2,
+	  "the line of alice gives it 131071:5, which overlaps 65536:65536 of kubelet: move one of "
+	  "them" },
+	{ RULE_OVERLAPS_ACCOUNT, LEVEL_ERROR, SETTINGS, "kubelet:500:65536\n", NULL, "/etc/passwd",
+	  2,
+	  "kubelet has the UID 998, which lies in the range of kubelet: move the account or the range" },
+	{ RULE_OVERLAPS_ACCOUNT, LEVEL_ERROR, SETTINGS, "", "kubelet:500:1\n", "/etc/group", 2,
+	  "ops has the GID 500, which lies in the range of kubelet: move the account or the range" },
+	{ RULE_OVERLAPS_ACCOUNT, LEVEL_ERROR, SETTINGS, "", "kubelet:996:1\n", "/etc/passwd", 3,
+	  "crio has the GID 996, which lies in the range of kubelet: move the account or the range" },
+	{ RULE_OVERLAPS_ACCOUNT, LEVEL_WARNING, SETTINGS "AllowAccountOverlap=yes\n",
+	  "kubelet:997:65536\n", NULL, "/etc/passwd", 2,
+	  "kubelet has the UID 998, which lies in the range of kubelet: move the account or the range" },
+	{ RULE_WELL_KNOWN_RANGE, LEVEL_WARNING, SETTINGS, "kubelet:2147483648:65536\n", NULL,
+	  "/etc/subuid", 1,
+	  "the range of kubelet crosses 2147483648-4294967295, used by FreeIPA, for subordinate IDs, "
+	  "and misread by signed programs (FreeIPA's subordinate ID design)" },
+};
+
+static void test_rows(void **state)
+{
+	bool seen[N_RULES] = { [RULE_KUBELET_CONFIG] = true }; /* has tests of its own */
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(rows); i++) {
+		struct node_state node = load(rows[i].settings, rows[i].subuid, rows[i].subgid);
+		const struct finding *finding = finding_of(&node.pools.items[0], rows[i].rule);
+
+		assert_non_null(finding);
+		assert_string_equal(finding->message, rows[i].message);
+		assert_int_equal(finding->level, rows[i].level);
+		assert_int_equal(finding->line, rows[i].line);
+		assert_string_equal(finding->file, scratch_path(&scratch, rows[i].file));
+		seen[rows[i].rule] = true;
+		node_state_done(&node);
+	}
+	for (int rule = 0; rule < N_RULES; rule++)
+		assert_true(seen[rule]);
+}
+
+static void test_unreadable(void **state)
+{
+	struct node_state node = load(SETTINGS, "kubelet:65536:65536\n", NULL);
+
+	(void)state;
+	node_state_done(&node);
+	remove(scratch_path(&scratch, "/etc/subgid"));
+	scratch_load(&scratch, &node);
+	assert_string_equal(finding_of(&node.pools.items[0], RULE_NO_ENTRY)->message,
+			    "kubelet gets no GIDs: cannot be read: No such file or directory");
+	node_state_done(&node);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* N_LINES lines that FORMAT makes from their number, and the owner's behind them. */
+static char *make_lines(const char *format)
+{
+	size_t size = 0;
+	char *text = NULL;
+	FILE *stream = open_memstream(&text, &size);
+
+	assert_non_null(stream);
+	for (int i = 0; i < N_LINES; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		fprintf(stream, format, i);
+#pragma GCC diagnostic pop
+	}
+	fputs("kubelet:2000224256:65536\n", stream);
+	assert_int_equal(fclose(stream), 0);
+	return text;
+}
+
+static void expect_big(const char *format, bool valid, size_t n_findings, size_t n_errors)
+{
+	_cleanup_(freep) char *text = make_lines(format);
+	struct node_state node;
+	int64_t started, took;
+
+	scratch_write(&scratch, "/etc/subidd/subidd.conf", SETTINGS);
+	scratch_write(&scratch, "/etc/subuid", text);
+	scratch_write(&scratch, "/etc/subgid", text);
+	started = now_ms();
+	scratch_load(&scratch, &node);
+	took = now_ms() - started;
+	print_message("# %d lines of %.*s: %lld ms\n", N_LINES, (int)strlen(format) - 1, format,
+		      (long long)took);
+	assert_true(took < TIME_LIMIT_MS);
+	assert_int_equal(node.pools.items[0].valid, valid);
+	assert_int_equal(node.pools.items[0].findings.n_items, n_findings);
+	assert_int_equal(node.pools.items[0].findings.n_errors, n_errors);
+	node_state_done(&node);
+}
+
+static void test_big_files(void **state)
+{
+	(void)state;
+	expect_big("user%d:100000:65536\n", true, 0, 0);
+	expect_big("user%d:0x10000:65536\n", true, FINDINGS_PER_RULE + 1, 0);
+	expect_big("user%d:2000224256:65536\n", false, FINDINGS_PER_RULE + 1, 2 * N_LINES);
+	expect_big("# %d\n", true, 0, 0);
+}
+
+/* Warnings by the thousand hide no error, and the rest is counted. */
+static void test_cap(void **state)
+{
+	_cleanup_(freep) char *text = make_lines("user%d:0x10000:65536\n");
+	const struct findings *findings;
+	struct node_state node;
+
+	(void)state;
+	strcpy(strstr(text, "kubelet:"), "kubelet:0x10000:65536\n");
+	node = load(SETTINGS, text, NULL);
+	findings = &node.pools.items[0].findings;
+	assert_int_equal(findings->n_items, 2 + FINDINGS_PER_RULE + 1);
+	assert_int_equal(findings->n_errors, 2);
+	assert_int_equal(findings_first_error(findings)->rule, RULE_MALFORMED_ENTRY);
+	assert_int_equal(findings_first_error(findings)->line, N_LINES + 1);
+	assert_string_equal(findings->items[findings->n_items - 1].message,
+			    "there are 199936 more findings like these: mend them first");
+	node_state_done(&node);
+}
+
+static void test_too_many_lines(void **state)
+{
+	_cleanup_(freep) char *text = malloc(2000003);
+	struct node_state node;
+
+	(void)state;
+	for (size_t i = 0; i < 1000001; i++)
+		memcpy(text + 2 * i, "a\n", 3);
+	node = load(SETTINGS, text, NULL);
+	assert_non_null(
+		strstr(finding_of(&node.pools.items[0], RULE_NO_ENTRY)->message, "File too large"));
+	node_state_done(&node);
+}
+
+#define TWO_POOLS "[Pool one]\nOwner=root\nMaxPods=1\n[Pool two]\nOwner=crio\n"
+
+static void expect_overlap(const char *subuid, const char *subgid, bool overlap)
+{
+	struct node_state node = load(TWO_POOLS, subuid, subgid);
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct pool *pool = &node.pools.items[i];
+		const char *other = i == 0 ? "of the pool two" : "of the pool one";
+		bool found = false;
+
+		for (size_t j = 0; j < pool->findings.n_items; j++) {
+			const struct finding *finding = &pool->findings.items[j];
+
+			if (finding->rule == RULE_OVERLAPS_ENTRY &&
+			    strstr(finding->message, other)) {
+				assert_int_equal(finding->level, LEVEL_ERROR);
+				assert_int_equal(finding->line, i + 1);
+				found = true;
+			}
+		}
+		assert_int_equal(found, overlap);
+		if (overlap)
+			assert_false(pool->valid);
+	}
+	node_state_done(&node);
+}
+
+static void test_pools_against_each_other(void **state)
+{
+	(void)state;
+	expect_overlap("root:2000224256:65536\ncrio:2000289792:65536\n", NULL, false);
+	expect_overlap("root:2000224256:65537\ncrio:2000289792:65536\n", NULL, true);
+	expect_overlap("root:2000224256:65536\ncrio:2000289791:65536\n", NULL, true);
+	/* also where one is invalid for another reason */
+	expect_overlap("root:1:65536\ncrio:65536:65536\n", NULL, true);
+	/* and where only the GIDs meet */
+	expect_overlap("root:65536:65536\ncrio:131072:65536\n",
+		       "root:65536:65536\ncrio:131071:65536\n", true);
+}
+
+static void test_pools_side_by_side(void **state)
+{
+	struct node_state node = load("[Pool kubelet]\n[Pool containers]\n",
+				      "kubelet:2000224256:7208960\ncontainers:200000:268435456\n",
+				      NULL);
+	const struct pool *pool = pools_find(&node.pools, "containers");
+
+	(void)state;
+	assert_int_equal(node.pools.n_items, 2);
+	assert_true(pool->valid);
+	assert_int_equal(pool->range.start, 200000);
+	assert_int_equal(pool_n_units(pool), 4096);
+	assert_int_equal(pool->rules, RULES_BASIC);
+	pool = pools_find(&node.pools, "kubelet");
+	assert_true(pool->valid);
+	assert_int_equal(pool_n_units(pool), 110);
+	assert_null(pools_find(&node.pools, "other"));
+	node_state_done(&node);
+}
+
+static void test_same_owner_twice(void **state)
+{
+	struct node_state node = load("[Pool a]\nOwner=kubelet\n[Pool b]\nOwner=998\n",
+				      "kubelet:2000224256:7208960\n", NULL);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		assert_non_null(finding_of(&node.pools.items[i], RULE_OVERLAPS_ENTRY));
+	node_state_done(&node);
+}
+
+static void test_writers(void **state)
+{
+	struct node_state node = load(
+		"[Daemon]\nAllowUsers=crio 1234 ghost\nAllowGroups=ops 77 none\n", "", NULL);
+
+	(void)state;
+	assert_int_equal(node.n_writer_uids, 2);
+	assert_int_equal(node.writer_uids[0], 997);
+	assert_int_equal(node.writer_uids[1], 1234);
+	assert_int_equal(node.n_writer_gids, 2);
+	assert_int_equal(node.writer_gids[0], 500);
+	assert_int_equal(node.writer_gids[1], 77);
+	assert_int_equal(node.n_unknown_writers, 2);
+	assert_string_equal(node.unknown_writers[0], "ghost");
+	assert_string_equal(node.unknown_writers[1], "none");
+	node_state_done(&node);
+}
+
+static bool has_input(const struct node_state *node, const char *path)
+{
+	for (size_t i = 0; i < node->n_inputs; i++)
+		if (strcmp(node->inputs[i], scratch_path(&scratch, path)) == 0)
+			return true;
+	return false;
+}
+
+static void test_inputs(void **state)
+{
+	struct node_state node = load("[Pool kubelet]\n[Pool b]\nKubeletConfig=/etc/b.yaml\n", "",
+				      NULL);
+
+	(void)state;
+	assert_int_equal(node.n_inputs, 7);
+	assert_true(has_input(&node, "/etc/subuid"));
+	assert_true(has_input(&node, "/etc/subgid"));
+	assert_true(has_input(&node, "/etc/passwd"));
+	assert_true(has_input(&node, "/etc/group"));
+	assert_true(has_input(&node, "/etc/nsswitch.conf"));
+	assert_true(has_input(&node, "/var/lib/kubelet/config.yaml"));
+	assert_true(has_input(&node, "/etc/b.yaml"));
+	node_state_done(&node);
+	node = load("[Pool b]\nSource=getsubids\n", "", NULL);
+	assert_true(has_input(&node, "/usr/bin/getsubids"));
+	node_state_done(&node);
+}
+
+static void test_well_known_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_wellknown_ranges; i++) {
+		assert_true(wellknown_ranges[i].first < wellknown_ranges[i].last);
+		assert_true(*wellknown_ranges[i].user && *wellknown_ranges[i].source);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rows, make, drop),
+		cmocka_unit_test_setup_teardown(test_unreadable, make, drop),
+		cmocka_unit_test_setup_teardown(test_big_files, make, drop),
+		cmocka_unit_test_setup_teardown(test_cap, make, drop),
+		cmocka_unit_test_setup_teardown(test_too_many_lines, make, drop),
+		cmocka_unit_test_setup_teardown(test_pools_against_each_other, make, drop),
+		cmocka_unit_test_setup_teardown(test_pools_side_by_side, make, drop),
+		cmocka_unit_test_setup_teardown(test_same_owner_twice, make, drop),
+		cmocka_unit_test_setup_teardown(test_writers, make, drop),
+		cmocka_unit_test_setup_teardown(test_inputs, make, drop),
+		cmocka_unit_test(test_well_known_table),
+	};
+
+	return cmocka_run_group_tests_name("node", tests, NULL, NULL);
+}
