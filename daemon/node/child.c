@@ -65,7 +65,8 @@ static int start(const char *const *argv, int output, int errors, pid_t *ret)
 	if ((r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY,
 						  0)) ||
 	    (r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)) ||
-	    (r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)))
+	    (r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)) ||
+	    (r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)))
 		return -r;
 	r = set_attributes(&attributes);
 	if (r < 0)

@@ -44,6 +44,7 @@ void scratch_write_bytes(const struct scratch *scratch, const char *path, const 
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, size), size);
+	assert_int_equal(fchmod(fd, mode), 0); /* where it has been there before */
 }
 
 void scratch_write(const struct scratch *scratch, const char *path, const char *text)
