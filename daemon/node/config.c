@@ -105,9 +105,17 @@ static int take_key(void *user, const char *section, const char *name, const cha
 	return reader->result == 0;
 }
 
-static void set_error(char *message, const char *file, uint32_t line, struct config_error *ret)
+/* Takes over MESSAGE. Returns -EINVAL or -ENOMEM. */
+static int set_error(char *message, const char *file, uint32_t line, struct config_error *ret)
 {
-	*ret = (struct config_error){ message, strdup(file), line };
+	struct config_error error = { message, strdup(file), line };
+
+	if (!error.file) {
+		config_error_done(&error);
+		return -ENOMEM;
+	}
+	*ret = error;
+	return -EINVAL;
 }
 
 static int refuse_file(const char *file, int error, struct config_error *ret_error)
@@ -116,8 +124,7 @@ static int refuse_file(const char *file, int error, struct config_error *ret_err
 
 	if (error == -ENOMEM || file_describe_error(error, &message) < 0)
 		return -ENOMEM;
-	set_error(message, file, 0, ret_error);
-	return -EINVAL;
+	return set_error(message, file, 0, ret_error);
 }
 
 /* A line that libinih itself cannot read comes back as its number. */
@@ -137,9 +144,9 @@ static int parse_file(struct config_draft *draft, const char *file, const char *
 	} else if (r < 0) {
 		reader.result = -ENOMEM;
 	}
-	if (reader.result == -EINVAL)
-		set_error(take_ptr(draft->refusal), file, reader.line, ret_error);
-	return reader.result;
+	if (reader.result != -EINVAL)
+		return reader.result;
+	return set_error(take_ptr(draft->refusal), file, reader.line, ret_error);
 }
 
 static int load_file(struct config_draft *draft, const char *file, bool may_be_missing,
