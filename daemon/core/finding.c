@@ -105,7 +105,7 @@ static int add_summary(struct findings *findings, enum finding_rule rule, enum f
 
 	if (n <= FINDINGS_PER_RULE)
 		return 0;
-	if (asprintf(&summary.message, "there are %zu more findings like these: mend them first",
+	if (asprintf(&summary.message, "more findings like these are not shown: %zu",
 		     n - FINDINGS_PER_RULE) < 0)
 		return -ENOMEM;
 	return append(findings, &summary);

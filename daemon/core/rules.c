@@ -67,9 +67,8 @@ static int check_account(struct check *check)
 		return 0;
 	return findings_add(check->findings, RULE_NO_OWNER_ACCOUNT,
 			    settings->rules == RULES_KUBELET ? LEVEL_ERROR : LEVEL_WARNING,
-			    users->file, 0, "%s has no account: %s%s", settings->owner,
-			    users->problem ? "the file " : "create it with useradd(8)",
-			    users->problem ? users->problem : "");
+			    users->file, 0, "%s has no account: %s", settings->owner,
+			    users->problem ? users->problem : "create it with useradd(8)");
 }
 
 static int add_malformed(struct check *check, const struct subid_list *list,
@@ -233,10 +232,9 @@ static int check_account_list(struct check *check, const struct account_list *ac
 									  : LEVEL_ERROR;
 
 	if (accounts->problem)
-		return findings_add(
-			check->findings, RULE_OVERLAPS_ACCOUNT, level, accounts->file, 0,
-			"accounts could not be compared with the range of %s: the file %s",
-			check->settings->owner, accounts->problem);
+		return findings_add(check->findings, RULE_OVERLAPS_ACCOUNT, level, accounts->file,
+				    0, "accounts could not be compared with the range of %s: %s",
+				    check->settings->owner, accounts->problem);
 	for (size_t i = 0; i < accounts->n_items; i++) {
 		const struct account *account = &accounts->items[i];
 		bool by_id = claim_contains(&check->claims[kind], account->id);

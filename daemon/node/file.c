@@ -84,7 +84,8 @@ const char *file_error_text(int error)
 
 int file_describe_error(int error, char **ret)
 {
-	return asprintf(ret, "cannot be read: %s", file_error_text(error)) < 0 ? -ENOMEM : 0;
+	return asprintf(ret, "the file cannot be read: %s", file_error_text(error)) < 0 ? -ENOMEM
+											: 0;
 }
 
 int path_under(const char *root, const char *path, char **ret)

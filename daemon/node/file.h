@@ -12,10 +12,10 @@
  */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size);
 
-/* What an error of file_read() means, to be read behind "cannot be read: ". */
+/* What an error of file_read() means, for people. */
 const char *file_error_text(int error);
 
-/* Sets *ret to "cannot be read: ..." for such an error. Returns 0 or -ENOMEM. */
+/* Sets *ret to "the file cannot be read: ..." for such an error. Returns 0 or -ENOMEM. */
 int file_describe_error(int error, char **ret);
 
 /* Sets *ret to ROOT + PATH, which begins with a slash. Returns 0 or -ENOMEM. */

@@ -130,7 +130,7 @@ static void test_explicit_file(void **state)
 	assert_int_equal(config_load(path, "/nonexistent", &config, &error), -EINVAL);
 	assert_string_equal(error.file, path);
 	assert_int_equal(error.line, 0);
-	assert_string_equal(error.message, "cannot be read: No such file or directory");
+	assert_string_equal(error.message, "the file cannot be read: No such file or directory");
 	config_error_done(&error);
 	scratch_write(*state, "/my.conf", "[Pool a]\n");
 	assert_int_equal(mkdir(scratch_path(*state, "/my.conf.d"), 0755), 0);
