@@ -2,9 +2,26 @@
 #pragma once
 
 /*
- * The rules of the contract (DESIGN 3): what the node's files must say for a pool to be used.
+ * What the node's files must say for a pool to be used. Pure: all that was read is handed in. Every
+ * finding is reported, not only the first. Errors, except where it says otherwise:
  *
- * Pure: all that was read is handed in. Every finding is reported, not only the first.
+ *   no-owner-account  no passwd entry (basic rules: warning)
+ *   no-entry          no line for the owner, by name or UID, in a file, or the file cannot be read
+ *   multiple-entries  more than one such line in a file, broken ones included
+ *   malformed-entry   the owner's line has a fault of entry.h (another owner's, or a missing final
+ *                     newline: warning)
+ *   uid-gid-mismatch  the two files differ; then both ranges are judged, else the one of the UIDs
+ *   start-too-low     below a unit (basic rules: below 65536)
+ *   start-unaligned   no multiple of the unit (kubelet rules only)
+ *   count-unaligned   no multiple of the unit (basic rules: warning, the remainder is cut off)
+ *   too-small         fewer units that are not reserved than MaxPods (basic rules: none)
+ *   past-end          4294901760 or a higher ID is in it
+ *   reserved-range    it touches 2147352576-2147418111 (warning)
+ *   overlaps-entry    it overlaps another owner's good line of the same file, or another pool,
+ *                     whether or not that one is valid
+ *   overlaps-account  a UID, GID or primary GID lies in it, or the file of accounts cannot be read
+ *                     (AllowAccountOverlap=yes: warning)
+ *   well-known-range  it crosses a range of wellknown.h (warning, one for each)
  */
 
 #include "core/entry.h"
