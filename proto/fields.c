@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "fields.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef bool (*decode_fn)(const struct field *field, struct json_object *value, void *target);
+
+static bool decode_string(const struct field *field, struct json_object *value, void *target)
+{
+	const char *text;
+
+	if (!json_object_is_type(value, json_type_string))
+		return false;
+	text = json_object_get_string(value);
+	if (strlen(text) != (size_t)json_object_get_string_len(value))
+		return false;
+	if (field->is_valid && !field->is_valid(text))
+		return false;
+	*(const char **)target = text;
+	return true;
+}
+
+/* json-c saturates what does not fit 64 bits, so MIN and MAX must leave out INT64_MIN and _MAX. */
+static bool decode_int(const struct field *field, struct json_object *value, void *target)
+{
+	int64_t number;
+
+	if (!json_object_is_type(value, json_type_int))
+		return false;
+	number = json_object_get_int64(value);
+	if (number < field->min || number > field->max)
+		return false;
+	*(int64_t *)target = number;
+	return true;
+}
+
+static bool decode_bool(const struct field *field, struct json_object *value, void *target)
+{
+	(void)field;
+	if (!json_object_is_type(value, json_type_boolean))
+		return false;
+	*(bool *)target = json_object_get_boolean(value);
+	return true;
+}
+
+static bool decode_enum(const struct field *field, struct json_object *value, void *target)
+{
+	const char *text;
+
+	if (!decode_string(field, value, &text))
+		return false;
+	for (size_t i = 0; i < field->n_names; i++)
+		if (strcmp(field->names[i], text) == 0) {
+			*(int *)target = (int)i;
+			return true;
+		}
+	return false;
+}
+
+static bool decode_object(const struct field *field, struct json_object *value, void *target)
+{
+	(void)field;
+	if (!json_object_is_type(value, json_type_object))
+		return false;
+	*(struct json_object **)target = value;
+	return true;
+}
+
+static bool decode_array(const struct field *field, struct json_object *value, void *target)
+{
+	(void)field;
+	if (!json_object_is_type(value, json_type_array))
+		return false;
+	*(struct json_object **)target = value;
+	return true;
+}
+
+static const decode_fn decoders[] = {
+	[FIELD_STRING] = decode_string, [FIELD_INT] = decode_int,
+	[FIELD_BOOL] = decode_bool,	[FIELD_ENUM] = decode_enum,
+	[FIELD_OBJECT] = decode_object, [FIELD_ARRAY] = decode_array,
+};
+_Static_assert(ELEMENTS_OF(decoders) == N_FIELD_TYPES, "a decoder for each type");
+
+static const struct field *find_field(const struct field *fields, size_t n_fields, const char *name)
+{
+	for (size_t i = 0; i < n_fields; i++)
+		if (strcmp(fields[i].name, name) == 0)
+			return &fields[i];
+	return NULL;
+}
+
+static const char *find_unknown(const struct field *fields, size_t n_fields,
+				struct json_object *object)
+{
+	struct json_object_iterator at = json_object_iter_begin(object);
+	struct json_object_iterator end = json_object_iter_end(object);
+
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+		if (!find_field(fields, n_fields, json_object_iter_peek_name(&at)))
+			return json_object_iter_peek_name(&at);
+	return NULL;
+}
+
+int fields_decode(const struct field *fields, size_t n_fields, enum field_unknown unknown,
+		  struct json_object *object, void *target, const char **ret_name)
+{
+	if (object && unknown == UNKNOWN_REFUSED) {
+		const char *name = find_unknown(fields, n_fields, object);
+
+		if (name) {
+			*ret_name = name;
+			return -EINVAL;
+		}
+	}
+	for (size_t i = 0; i < n_fields; i++) {
+		const struct field *field = &fields[i];
+		struct json_object *value = NULL;
+		bool ok;
+
+		if (object)
+			json_object_object_get_ex(object, field->name, &value);
+		ok = value ? decoders[field->type](field, value, (char *)target + field->offset)
+			   : field->optional;
+		if (!ok) {
+			*ret_name = field->name;
+			return -EINVAL;
+		}
+	}
+	return 0;
+}

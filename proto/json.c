@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "json.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <limits.h>
+
+DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
+
+/* Number of object members in a parsed value: less than were scanned if any came twice. */
+static size_t count_members(struct json_object *value)
+{
+	size_t n = 0;
+
+	if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			n += count_members(json_object_array_get_idx(value, i));
+	} else if (json_object_is_type(value, json_type_object)) {
+		struct json_object_iterator at = json_object_iter_begin(value);
+		struct json_object_iterator end = json_object_iter_end(value);
+
+		for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+			n += 1 + count_members(json_object_iter_peek_value(&at));
+	}
+	return n;
+}
+
+int json_parse_object(const char *text, size_t length, unsigned int max_depth,
+		      struct json_object **ret)
+{
+	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
+	_cleanup_(json_putp) struct json_object *object = NULL;
+	size_t n_members;
+
+	if (length > INT_MAX || !json_scan(text, length, max_depth, &n_members))
+		return -EBADMSG;
+
+	/* json-c counts the scalars inside of the innermost container as a level */
+	tokener = json_tokener_new_ex((int)max_depth + 1);
+	if (!tokener)
+		return -ENOMEM;
+	object = json_tokener_parse_ex(tokener, text, (int)length);
+	if (json_tokener_get_error(tokener) == json_tokener_continue)
+		return -ENOMEM; /* how json-c 0.16 ends where it got no memory */
+	if (json_tokener_get_error(tokener) != json_tokener_success)
+		return -EBADMSG;
+	if (!json_object_is_type(object, json_type_object) || count_members(object) != n_members)
+		return -EBADMSG;
+	*ret = take_ptr(object);
+	return 0;
+}
+
+int json_add(struct json_object *object, const char *name, struct json_object *value)
+{
+	if (!value)
+		return -ENOMEM;
+	if (json_object_object_add(object, name, value) < 0) {
+		json_object_put(value);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int json_append(struct json_object *array, struct json_object *value)
+{
+	if (!value)
+		return -ENOMEM;
+	if (json_object_array_add(array, value) < 0) {
+		json_object_put(value);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int json_add_string(struct json_object *object, const char *name, const char *value)
+{
+	return json_add(object, name, json_object_new_string(value));
+}
+
+int json_add_int(struct json_object *object, const char *name, int64_t value)
+{
+	return json_add(object, name, json_object_new_int64(value));
+}
+
+int json_add_bool(struct json_object *object, const char *name, bool value)
+{
+	return json_add(object, name, json_object_new_boolean(value));
+}
+
+const char *json_text(struct json_object *object, size_t *ret_length)
+{
+	return json_object_to_json_string_length(
+		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_length);
+}
