@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <string.h>
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
 
@@ -60,6 +62,40 @@ int json_add(struct json_object *object, const char *name, struct json_object *v
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+struct json_object *json_pack(const char *name, ...)
+{
+	_cleanup_(json_putp) struct json_object *object = json_object_new_object();
+	bool ok = object;
+	va_list arguments;
+
+	va_start(arguments, name);
+	for (; name; name = va_arg(arguments, const char *)) {
+		struct json_object *value = va_arg(arguments, struct json_object *);
+
+		if (!object)
+			json_object_put(value);
+		else if (json_add(object, name, value) < 0)
+			ok = false;
+	}
+	va_end(arguments);
+	return ok ? take_ptr(object) : NULL;
+}
+
+struct json_object *json_new_text(const char *text)
+{
+	_cleanup_(freep) char *copy = strdup(text);
+	char *at = copy;
+
+	while (at && *at) {
+		size_t n = utf8_sequence(at, strlen(at));
+
+		if (n == 0)
+			*at = '?';
+		at += n ? n : 1;
+	}
+	return copy ? json_object_new_string(copy) : NULL;
 }
 
 int json_append(struct json_object *array, struct json_object *value)

@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 static inline void json_putp(struct json_object **object)
 {
@@ -25,7 +26,13 @@ static inline void json_putp(struct json_object **object)
  */
 bool json_scan(const char *text, size_t length, unsigned int max_depth, size_t *ret_n_members);
 
-/* Is TEXT valid UTF-8, that is, without overlong forms, surrogates and what lies past U+10FFFF? */
+/*
+ * Length in bytes of the UTF-8 sequence that begins TEXT, of which LENGTH bytes (at least one) can
+ * be read; 0 if it is not well-formed: overlong, a surrogate, or past U+10FFFF (RFC 3629).
+ */
+size_t utf8_sequence(const char *text, size_t length);
+
+/* Is all of TEXT valid UTF-8? */
 bool utf8_valid(const char *text, size_t length);
 
 /*
@@ -41,7 +48,24 @@ int json_parse_object(const char *text, size_t length, unsigned int max_depth,
  */
 int json_add(struct json_object *object, const char *name, struct json_object *value);
 
-/* The same at the end of an array. */
+/*
+ * A new object of pairs of a name and a value, with NULL at the end. Takes the values over in every
+ * case. NULL if there is no memory, also if one of the values is NULL, so that the results of
+ * constructors can be passed on unchecked.
+ */
+struct json_object *json_pack(const char *name, ...) __attribute__((sentinel));
+
+/* A string of text that may not be UTF-8 (a path, a line of a file): other bytes become "?". */
+struct json_object *json_new_text(const char *text);
+
+/* Pairs for json_pack(). */
+#define JSON_STRING(name, value) name, json_object_new_string(value)
+#define JSON_TEXT(name, value) name, json_new_text(value)
+#define JSON_INT(name, value) name, json_object_new_int64((int64_t)(value))
+#define JSON_BOOL(name, value) name, json_object_new_boolean(value)
+#define JSON_VALUE(name, value) name, (value)
+
+/* Adds an element at the end of an array, as json_add() adds a member. */
 int json_append(struct json_object *array, struct json_object *value);
 
 int json_add_string(struct json_object *object, const char *name, const char *value);

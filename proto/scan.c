@@ -14,21 +14,19 @@ struct scanner {
 	size_t n_members;
 };
 
-/*
- * Length in bytes of the UTF-8 sequence that begins at P, 0 if it is not well-formed. The ranges of
- * the second byte keep out overlong forms, surrogates and code points past U+10FFFF (RFC 3629).
- */
-static size_t utf8_sequence(const unsigned char *p, const unsigned char *end)
+/* The range of the second byte keeps out overlong forms, surrogates and what lies past U+10FFFF. */
+size_t utf8_sequence(const char *text, size_t length)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	unsigned char low = 0x80, high = 0xbf;
-	size_t length;
+	size_t n;
 
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] < 0xc2 || p[0] > 0xf4)
 		return 0;
-	length = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if ((size_t)(end - p) < length)
+	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (length < n)
 		return 0;
 	if (p[0] == 0xe0)
 		low = 0xa0;
@@ -40,22 +38,21 @@ static size_t utf8_sequence(const unsigned char *p, const unsigned char *end)
 		high = 0x8f;
 	if (p[1] < low || p[1] > high)
 		return 0;
-	for (size_t i = 2; i < length; i++)
+	for (size_t i = 2; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	return length;
+	return n;
 }
 
 bool utf8_valid(const char *text, size_t length)
 {
-	const unsigned char *at = (const unsigned char *)text, *end = at + length;
-
-	while (at < end) {
-		size_t n = utf8_sequence(at, end);
+	while (length > 0) {
+		size_t n = utf8_sequence(text, length);
 
 		if (n == 0)
 			return false;
-		at += n;
+		text += n;
+		length -= n;
 	}
 	return true;
 }
@@ -161,7 +158,7 @@ static bool scan_string(struct scanner *s, bool allow_nul)
 				return false;
 			continue;
 		}
-		n = c < 0x20 ? 0 : utf8_sequence(s->at, s->end);
+		n = c < 0x20 ? 0 : utf8_sequence((const char *)s->at, (size_t)(s->end - s->at));
 		if (n == 0)
 			return false;
 		s->at += n;
