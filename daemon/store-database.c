@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Opening the database: settings, whose it is, whether it is sound, and its schema. */
+
+#include "store-private.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Each step takes the schema from the version before to its own; never change one that was
+ * released. */
+static const struct {
+	int version;
+	const char *sql;
+} upgrades[] = {
+	{ 1,
+	  /* Rows without a pod are released units to which nobody can come back. */
+	  "CREATE TABLE allocation ("
+	  " start INTEGER PRIMARY KEY CHECK (start BETWEEN 0 AND 4294967294),"
+	  " count INTEGER NOT NULL CHECK (count > 0 AND start + count <= 4294967295),"
+	  " pod TEXT UNIQUE CHECK (length(pod) BETWEEN 1 AND 128 AND pod GLOB '[A-Za-z0-9]*'"
+	  "  AND pod NOT GLOB '*[^A-Za-z0-9._-]*'),"
+	  " pool TEXT NOT NULL,"
+	  " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),"
+	  " origin INTEGER NOT NULL CHECK (origin BETWEEN 0 AND 1),"
+	  " namespace TEXT,"
+	  " name TEXT,"
+	  " client_uid INTEGER NOT NULL CHECK (client_uid BETWEEN 0 AND 4294967295),"
+	  " created_at INTEGER NOT NULL,"
+	  " released_at INTEGER,"
+	  " release_order INTEGER CHECK (release_order > 0),"
+	  " CHECK (pod IS NOT NULL OR state = 2),"
+	  " CHECK ((state = 0) = (released_at IS NULL)),"
+	  " CHECK ((state = 0) = (release_order IS NULL))"
+	  ") STRICT;"
+	  /* Rows do not overlap, so the one that begins last before the new end decides. */
+	  "CREATE TRIGGER allocation_overlap BEFORE INSERT ON allocation"
+	  " WHEN (SELECT start + count FROM allocation WHERE start < NEW.start + NEW.count"
+	  "  ORDER BY start DESC LIMIT 1) > NEW.start"
+	  " BEGIN SELECT RAISE(ABORT, 'the range overlaps an allocation'); END;"
+	  "CREATE TRIGGER allocation_range BEFORE UPDATE OF start, count ON allocation"
+	  " BEGIN SELECT RAISE(ABORT, 'the range of an allocation never changes'); END;" },
+};
+
+#define SCHEMA_VERSION (upgrades[ELEMENTS_OF(upgrades) - 1].version)
+
+/* A failure of SQLite: a damaged file is an outcome of its own, all else is unexpected. */
+static int refuse_sqlite(struct store *store, int result, bool is_known, char **ret_message)
+{
+	int r = store_errno(result);
+
+	if (r == -EUCLEAN && (result & 0xff) == SQLITE_NOTADB && !is_known)
+		return store_refuse(
+			ret_message, STORE_E_FOREIGN,
+			"%s is not a database of subidd: move it away, it is not touched",
+			store->path);
+	if (r == -EUCLEAN)
+		return store_refuse(
+			ret_message, STORE_E_CORRUPT,
+			"%s is damaged (%s): put a backup in its place, it is not touched",
+			store->path, sqlite3_errmsg(store->db));
+	return store_refuse(ret_message, r, "cannot open %s: %s", store->path,
+			    sqlite3_errmsg(store->db));
+}
+
+static int get_number(struct store *store, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int r = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(s);
+	if (r == SQLITE_ROW) {
+		*ret = sqlite3_column_int64(s, 0);
+		r = SQLITE_OK;
+	}
+	sqlite3_finalize(s);
+	return r;
+}
+
+/* What may be set before the database is read. */
+static int harden(sqlite3 *db)
+{
+	/* what turns out not to be ours keeps its write-ahead log as well */
+	static const struct {
+		int option, value;
+	} options[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1 },
+	};
+
+	for (size_t i = 0; i < ELEMENTS_OF(options); i++) {
+		int r = sqlite3_db_config(db, options[i].option, options[i].value, NULL);
+
+		if (r != SQLITE_OK)
+			return r;
+	}
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+	return sqlite3_exec(db,
+			    "PRAGMA locking_mode = EXCLUSIVE;"
+			    "PRAGMA cell_size_check = ON;"
+			    "PRAGMA mmap_size = 0;"
+			    "PRAGMA temp_store = MEMORY;",
+			    NULL, NULL, NULL);
+}
+
+/* Whose is it? A file without tables and without an application ID is one that was just begun. */
+static int check_identity(struct store *store, bool is_known, int64_t *ret_version,
+			  char **ret_message)
+{
+	int64_t application = 0, version = 0, n_objects = 0;
+	int r = get_number(store, "PRAGMA application_id", &application);
+
+	if (r == SQLITE_OK)
+		r = get_number(store, "PRAGMA user_version", &version);
+	if (r == SQLITE_OK)
+		r = get_number(store, "SELECT count(*) FROM sqlite_schema", &n_objects);
+	if (r != SQLITE_OK)
+		return refuse_sqlite(store, r, is_known, ret_message);
+	if (application == 0 && version == 0 && n_objects == 0 && is_known)
+		return store_refuse(ret_message, STORE_E_LOST,
+				    "%s is empty, but " STORE_LOCK
+				    " beside it says that it was not: put a "
+				    "backup in its place, or remove both to begin anew",
+				    store->path);
+	if (application != STORE_APPLICATION_ID &&
+	    !(application == 0 && version == 0 && n_objects == 0))
+		return store_refuse(
+			ret_message, STORE_E_FOREIGN,
+			"%s is the database of another program (application ID %lld): move it "
+			"away, it is not touched",
+			store->path, (long long)application);
+	if (version > SCHEMA_VERSION)
+		return store_refuse(
+			ret_message, STORE_E_NEWER,
+			"%s has schema version %lld, this subidd knows %d at most: install the "
+			"newer subidd again, it is not touched",
+			store->path, (long long)version, SCHEMA_VERSION);
+	*ret_version = version;
+	return 0;
+}
+
+/* integrity_check and not quick_check, which does not look at UNIQUE. */
+static int check_soundness(struct store *store, char **ret_message)
+{
+	sqlite3_stmt *s = NULL;
+	int r = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &s, NULL);
+	const char *text = NULL;
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(s);
+	if (r == SQLITE_ROW)
+		text = (const char *)sqlite3_column_text(s, 0);
+	if (r != SQLITE_ROW)
+		r = refuse_sqlite(store, r, true, ret_message);
+	else if (!text)
+		r = -ENOMEM;
+	else if (strcmp(text, "ok") == 0)
+		r = 0;
+	else
+		r = store_refuse(ret_message, STORE_E_CORRUPT,
+				 "%s is damaged (%s): put a backup in its place, it is not touched",
+				 store->path, text);
+	sqlite3_finalize(s);
+	return r;
+}
+
+/* All steps in one transaction, so that a crash leaves the old schema or the new one. */
+static int upgrade(struct store *store, int64_t from)
+{
+	char pragmas[128];
+	int r;
+
+	if (from == SCHEMA_VERSION)
+		return SQLITE_OK;
+	r = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	for (size_t i = 0; i < ELEMENTS_OF(upgrades) && r == SQLITE_OK; i++)
+		if (upgrades[i].version > from)
+			r = sqlite3_exec(store->db, upgrades[i].sql, NULL, NULL, NULL);
+	snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		 STORE_APPLICATION_ID, SCHEMA_VERSION);
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	return r;
+}
+
+/* A file that is missing or empty is made only where the marker knows of none. */
+static int check_file(struct store *store, bool is_known, char **ret_message)
+{
+	struct stat st;
+
+	if (stat(store->path, &st) < 0) {
+		if (errno != ENOENT)
+			return store_refuse(ret_message, -errno, "cannot use %s: %m", store->path);
+		if (is_known)
+			return store_refuse(
+				ret_message, STORE_E_LOST,
+				"%s is gone, but " STORE_LOCK
+				" beside it says that it was there: put a backup in its "
+				"place, or remove " STORE_LOCK " to begin anew",
+				store->path);
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode))
+		return store_refuse(ret_message, STORE_E_FOREIGN, "%s is no regular file",
+				    store->path);
+	return 0;
+}
+
+/* Everything that must not write: settings, identity, soundness. */
+static int examine(struct store *store, bool is_known, int64_t *ret_version, char **ret_message)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+		    (is_known ? 0 : SQLITE_OPEN_CREATE);
+	int r = sqlite3_open_v2(store->path, &store->db, flags, NULL);
+
+	if (r == SQLITE_OK)
+		r = harden(store->db);
+	if (r != SQLITE_OK)
+		return refuse_sqlite(store, r, is_known, ret_message);
+	r = check_identity(store, is_known, ret_version, ret_message);
+	return r != 0 ? r : check_soundness(store, ret_message);
+}
+
+int store_database_open(struct store *store, bool is_known, char **ret_message)
+{
+	int64_t version = 0;
+	int r = check_file(store, is_known, ret_message);
+
+	if (r == 0)
+		r = examine(store, is_known, &version, ret_message);
+	if (r != 0)
+		return r;
+	r = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL,
+			 NULL, NULL);
+	if (r == SQLITE_OK)
+		r = upgrade(store, version);
+	if (r == SQLITE_OK)
+		r = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	if (r == SQLITE_OK)
+		r = store_prepare(store);
+	return r == SQLITE_OK ? 0 : refuse_sqlite(store, r, is_known, ret_message);
+}
+
+void store_database_close(struct store *store)
+{
+	for (size_t i = 0; i < N_STATEMENTS; i++) {
+		sqlite3_finalize(store->statements[i]);
+		store->statements[i] = NULL;
+	}
+	sqlite3_close(store->db);
+	store->db = NULL;
+}

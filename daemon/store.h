@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The allocations on disk: a SQLite database that this process alone opens.
+ *
+ * Write-ahead log, synchronous=FULL, exclusive locking and one connection, so that what was
+ * committed survives power loss (with the defaults the last commit does not). The schema itself
+ * refuses ranges that overlap. Knows no pools, no JSON and no clock.
+ *
+ * Functions return 0; a positive enum store_error where the caller has to decide; or a negative
+ * errno, after which store_message() says more: -ENOSPC, -EIO, -ENOMEM, -EROFS, -EUCLEAN (corrupt).
+ * A store belongs to one thread.
+ */
+
+#include "core/allocation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum store_error {
+	STORE_E_NOT_FOUND = 1, /* no such row */
+	STORE_E_CONFLICT,      /* the schema refused it: the pod or a part of the range is taken */
+	STORE_E_LOCKED,	       /* another process has the folder */
+	STORE_E_NEWER,	       /* written by a later version */
+	STORE_E_FOREIGN,       /* not a database of this program */
+	STORE_E_CORRUPT,       /* the database is damaged */
+	STORE_E_LOST,	       /* there was a database and there is none now */
+};
+
+struct store;
+
+/*
+ * Opens the database in the folder DIR, which is made if it is missing (its parent must be there),
+ * takes the lock, upgrades the schema and checks the whole database. It never overwrites or
+ * replaces what it cannot use. Returns 0; STORE_E_LOCKED, _NEWER, _FOREIGN, _CORRUPT or _LOST; or a
+ * negative errno. On failure *ret_message (to be freed) says what is wrong with which file; it is
+ * NULL only without memory.
+ */
+int store_open(const char *dir, struct store **ret, char **ret_message);
+
+/* Closes the database and gives the lock up; NULL is fine. */
+void store_free(struct store *store);
+
+/* Closes and opens the database again, keeping the lock: the way to the truth after a failed
+ * commit. */
+int store_reopen(struct store *store);
+
+/* What the last function that returned a negative errno met; valid until the next call. */
+const char *store_message(const struct store *store);
+
+/* The transaction that changes are collected in. A failed commit may or may not be on disk. */
+int store_begin(struct store *store);
+int store_commit(struct store *store);
+bool store_in_transaction(const struct store *store);
+
+/* One request within the transaction: what came since the mark is kept, or undone. */
+int store_mark(struct store *store);
+int store_keep(struct store *store);
+int store_undo(struct store *store);
+
+/* The allocation of a pod, or the one that holds an ID and has a pod. STORE_E_NOT_FOUND. */
+int store_get(struct store *store, const char *pod, struct allocation *ret);
+int store_lookup(struct store *store, uint32_t id, struct allocation *ret);
+
+/* Adds a row. STORE_E_CONFLICT. */
+int store_insert(struct store *store, const struct allocation *allocation);
+
+/* Writes all but the range of the row that begins at the same ID. STORE_E_NOT_FOUND, _CONFLICT. */
+int store_update(struct store *store, const struct allocation *allocation);
+
+/* Removes the row that begins at START. STORE_E_NOT_FOUND. */
+int store_delete(struct store *store, uint32_t start);
+
+/* Called for a row; what it returns ends the iteration and is handed on if it is not 0. */
+typedef int (*store_row_fn)(const struct allocation *allocation, void *userdata);
+
+/*
+ * The rows that begin at or behind FIRST, or overlap RANGE, in the order of their start, those
+ * without a pod included. The callback must not change the store.
+ */
+int store_each_from(struct store *store, uint32_t first, store_row_fn row, void *userdata);
+int store_each_in(struct store *store, struct id_range range, store_row_fn row, void *userdata);
+
+struct store_facts {
+	const char *path; /* owned by the store */
+	int schema;	  /* version */
+	uint64_t n_allocations;
+	uint64_t size; /* bytes of the database, without its write-ahead log */
+};
+
+int store_get_facts(struct store *store, struct store_facts *ret);
