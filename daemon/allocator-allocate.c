@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Allocate: which pool, which range, and the rows that make it so. */
+
+#include "allocator-private.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const allocate_outcome_names[] = {
+	[OUTCOME_CREATED] = "created",
+	[OUTCOME_EXISTING] = "existing",
+	[OUTCOME_REVIVED] = "revived",
+};
+_Static_assert(ELEMENTS_OF(allocate_outcome_names) == N_ALLOCATE_OUTCOMES, "a name for each");
+
+static int store_first(const struct allocation *row, void *userdata)
+{
+	*(struct allocation *)userdata = *row;
+	return 1;
+}
+
+/* Puts what is left of a released row back: units to which no pod can come back. */
+static int insert_rest(struct allocator *allocator, const struct allocation *row, uint32_t start,
+		       uint32_t end)
+{
+	struct allocation rest = *row;
+
+	if (start >= end)
+		return 0;
+	rest.range = (struct id_range){ start, end - start };
+	rest.pod[0] = rest.namespace[0] = rest.name[0] = 0;
+	return allocator_change_row(allocator, NULL, &rest);
+}
+
+/* Takes released rows away from a range. Their units outside of it stay released as they were. */
+static int clear_range(struct allocator *allocator, struct id_range range)
+{
+	struct allocation row;
+	int r;
+
+	while ((r = store_each_in(allocator->store, range, store_first, &row)) == 1) {
+		if (row.state != ALLOCATION_RELEASED)
+			return STORE_E_CONFLICT;
+		r = allocator_change_row(allocator, &row, NULL);
+		if (r == 0)
+			r = insert_rest(allocator, &row, row.range.start, range.start);
+		if (r == 0)
+			r = insert_rest(allocator, &row, id_range_end(range),
+					id_range_end(row.range));
+		if (r != 0)
+			return r;
+	}
+	return r;
+}
+
+/* What a request is about. */
+struct subject {
+	struct allocation own; /* the pod's row */
+	bool has_own;
+	const struct pool *pool;
+	size_t pool_index;
+	uint32_t count; /* IDs */
+};
+
+static int find_own(struct allocator *allocator, const char *pod, struct subject *subject)
+{
+	int r = store_get(allocator->store, pod, &subject->own);
+
+	if (r < 0)
+		return allocator_failed(allocator, r);
+	subject->has_own = r == 0;
+	return 0;
+}
+
+/* The pool named, or the pod's own if it holds a range or the pool is still there, or the only one.
+ */
+static int find_pool(struct allocator *allocator, const struct allocate_request *request,
+		     struct subject *subject, struct refusal *ret_refusal)
+{
+	const struct pools *pools = &allocator->pools;
+	bool is_held = subject->has_own && subject->own.state != ALLOCATION_RELEASED;
+	const char *name = request->pool;
+
+	if (!name && subject->has_own && (is_held || pools_find(pools, subject->own.pool)))
+		name = subject->own.pool;
+	if (!name && pools->n_items != 1)
+		return ALLOCATOR_E_POOL_NEEDED;
+	if (!name)
+		name = pools->items[0].name;
+	snprintf(ret_refusal->pool, sizeof(ret_refusal->pool), "%s", name);
+	subject->pool = pools_find(pools, name);
+	if (!subject->pool)
+		return ALLOCATOR_E_NO_SUCH_POOL;
+	if (is_held && strcmp(name, subject->own.pool) != 0)
+		return ALLOCATOR_E_POOL_MISMATCH;
+	if (!subject->pool->valid) {
+		ret_refusal->finding = findings_first_error(&subject->pool->findings);
+		return ALLOCATOR_E_INVALID_POOL;
+	}
+	subject->pool_index = (size_t)(subject->pool - pools->items);
+	return 0;
+}
+
+/* Can the pod get its released range back? It must still be whole, as its units are. */
+static bool can_revive(const struct allocator *allocator, const struct subject *subject,
+		       uint32_t wanted)
+{
+	const struct pool *pool = subject->pool;
+	const struct unit_map *map = &allocator->derived.maps[subject->pool_index];
+	struct id_range range = subject->own.range;
+	uint32_t first;
+
+	if (!subject->has_own || strcmp(subject->own.pool, pool->name) != 0 ||
+	    (wanted != 0 && wanted != range.count) || !id_range_within(range, pool->range) ||
+	    (range.start - pool->range.start) % pool->unit != 0 || range.count % pool->unit != 0)
+		return false;
+	first = (range.start - pool->range.start) / pool->unit;
+	for (uint32_t i = 0; i < range.count / pool->unit; i++)
+		if (unit_map_state(map, first + i) != UNIT_RELEASED)
+			return false;
+	return true;
+}
+
+static void set_labels(struct allocation *allocation, const struct allocate_request *request)
+{
+	if (request->namespace)
+		snprintf(allocation->namespace, sizeof(allocation->namespace), "%s",
+			 request->namespace);
+	if (request->name)
+		snprintf(allocation->name, sizeof(allocation->name), "%s", request->name);
+}
+
+static int revive(struct allocator *allocator, const struct allocate_request *request,
+		  const struct subject *subject, struct allocation *ret)
+{
+	struct allocation row = subject->own;
+	int r;
+
+	row.state = ALLOCATION_ACTIVE;
+	row.client_uid = request->by.uid;
+	row.created_at = request->now;
+	row.released_at = row.release_order = 0;
+	set_labels(&row, request);
+	r = allocator_begin_change(allocator);
+	if (r < 0)
+		return r;
+	r = allocator_end_change(allocator, allocator_change_row(allocator, &subject->own, &row));
+	if (r == 0)
+		*ret = row;
+	return r;
+}
+
+/* The units of the pod's old range go on being the last choice, but are nobody's any more. */
+static int disown(struct allocator *allocator, const struct subject *subject)
+{
+	struct allocation row = subject->own;
+
+	if (!subject->has_own)
+		return 0;
+	row.pod[0] = row.namespace[0] = row.name[0] = 0;
+	return allocator_change_row(allocator, &subject->own, &row);
+}
+
+static int create(struct allocator *allocator, const struct allocate_request *request,
+		  const struct subject *subject, struct id_range range, struct allocation *ret)
+{
+	struct allocation row = {
+		.range = range,
+		.state = ALLOCATION_ACTIVE,
+		.origin = ORIGIN_REQUEST,
+		.client_uid = request->by.uid,
+		.created_at = request->now,
+	};
+	int r = allocator_begin_change(allocator);
+
+	if (r < 0)
+		return r;
+	snprintf(row.pod, sizeof(row.pod), "%s", request->pod);
+	snprintf(row.pool, sizeof(row.pool), "%s", subject->pool->name);
+	set_labels(&row, request);
+	r = disown(allocator, subject);
+	if (r == 0)
+		r = clear_range(allocator, range);
+	if (r == 0)
+		r = allocator_change_row(allocator, NULL, &row);
+	r = allocator_end_change(allocator, r);
+	if (r == 0)
+		*ret = row;
+	return r;
+}
+
+static int choose_range(const struct allocator *allocator, const struct subject *subject,
+			struct id_range *ret, struct refusal *ret_refusal)
+{
+	const struct pool *pool = subject->pool;
+	uint32_t first;
+	int r = unit_map_choose(&allocator->derived.maps[subject->pool_index],
+				subject->count / pool->unit, &first);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		ret_refusal->usage = allocator_usage(allocator, subject->pool_index);
+		return ALLOCATOR_E_EXHAUSTED;
+	}
+	*ret = (struct id_range){ pool->range.start + first * pool->unit, subject->count };
+	return 0;
+}
+
+/* A pod that has no range now gets its old one back, or a new one. */
+static int give(struct allocator *allocator, const struct allocate_request *request,
+		struct subject *subject, struct allocation *ret, enum allocate_outcome *ret_outcome,
+		struct refusal *ret_refusal)
+{
+	struct id_range range;
+	int r;
+
+	if (!request->by.is_privileged && allocator->quota > 0 &&
+	    derived_n_active(&allocator->derived, request->by.uid) >= allocator->quota) {
+		ret_refusal->limit = allocator->quota;
+		return ALLOCATOR_E_QUOTA;
+	}
+	if (can_revive(allocator, subject, request->count)) {
+		r = revive(allocator, request, subject, ret);
+		if (r == 0)
+			*ret_outcome = OUTCOME_REVIVED;
+		return r;
+	}
+	subject->count = request->count ? request->count : subject->pool->unit;
+	r = choose_range(allocator, subject, &range, ret_refusal);
+	if (r == 0)
+		r = create(allocator, request, subject, range, ret);
+	if (r == 0)
+		*ret_outcome = OUTCOME_CREATED;
+	return r;
+}
+
+int allocator_allocate(struct allocator *allocator, const struct allocate_request *request,
+		       struct allocation *ret, enum allocate_outcome *ret_outcome,
+		       struct refusal *ret_refusal)
+{
+	struct subject subject = {};
+	int r = allocator_ready(allocator);
+
+	*ret_refusal = (struct refusal){};
+	if (r == 0)
+		r = find_own(allocator, request->pod, &subject);
+	if (r == 0)
+		r = find_pool(allocator, request, &subject, ret_refusal);
+	if (r != 0)
+		return r;
+	if (request->count % subject.pool->unit != 0)
+		return ALLOCATOR_E_BAD_COUNT;
+	if (!subject.has_own || subject.own.state == ALLOCATION_RELEASED) {
+		r = give(allocator, request, &subject, ret, ret_outcome, ret_refusal);
+	} else if (request->count != 0 && request->count != subject.own.range.count) {
+		ret_refusal->have = subject.own.range.count;
+		ret_refusal->want = request->count;
+		return ALLOCATOR_E_COUNT_MISMATCH;
+	} else {
+		*ret = subject.own;
+		*ret_outcome = OUTCOME_EXISTING;
+	}
+	if (r == 0)
+		ret->in_pool = derived_in_pool(&allocator->pools, ret);
+	return r;
+}

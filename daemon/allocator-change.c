@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Changes: the transaction, the rows, and what to do when the store fails. */
+
+#include "allocator-private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int allocator_failed(struct allocator *allocator, int r)
+{
+	snprintf(allocator->message, sizeof(allocator->message), "%s (%s)",
+		 store_message(allocator->store), strerror(-r));
+	return r;
+}
+
+int allocator_ready(struct allocator *allocator)
+{
+	struct derived derived;
+	int r = 0;
+
+	if (allocator->must_reopen)
+		r = store_reopen(allocator->store);
+	if (r < 0)
+		return allocator_failed(allocator, r);
+	allocator->must_reopen = false;
+	if (!allocator->is_stale)
+		return 0;
+	r = derived_build(allocator->store, &allocator->pools, &derived);
+	if (r < 0)
+		return allocator_failed(allocator, r);
+	derived_done(&allocator->derived);
+	allocator->derived = derived;
+	allocator->is_stale = false;
+	return 0;
+}
+
+bool allocator_is_pending(const struct allocator *allocator)
+{
+	return allocator->in_batch;
+}
+
+int allocator_commit(struct allocator *allocator)
+{
+	int r = store_in_transaction(allocator->store) ? store_commit(allocator->store) : -EIO;
+
+	allocator->in_batch = false;
+	if (r == 0)
+		return 0;
+	allocator_failed(allocator, r);
+	allocator->is_stale = allocator->must_reopen = true;
+	return r;
+}
+
+/*
+ * A full disk or an I/O error can make SQLite roll the whole transaction back. Then the requests
+ * before this one are lost with it, and all must fail until allocator_commit() has said so.
+ */
+int allocator_begin_change(struct allocator *allocator)
+{
+	int r = 0;
+
+	if (!allocator->in_batch) {
+		r = store_begin(allocator->store);
+		if (r < 0)
+			return allocator_failed(allocator, r);
+		allocator->in_batch = true;
+	}
+	r = store_in_transaction(allocator->store) ? store_mark(allocator->store) : -EIO;
+	return r < 0 ? allocator_failed(allocator, r) : 0;
+}
+
+/* A refusal by the schema here means that memory and store differ. */
+int allocator_end_change(struct allocator *allocator, int r)
+{
+	if (r > 0)
+		r = -EUCLEAN;
+	if (r == 0)
+		r = store_keep(allocator->store);
+	if (r == 0)
+		return 0;
+	allocator_failed(allocator, r);
+	if (store_in_transaction(allocator->store))
+		store_undo(allocator->store);
+	allocator->is_stale = true;
+	return r;
+}
+
+/* One row becomes another one, in the store and in memory. */
+int allocator_change_row(struct allocator *allocator, const struct allocation *before,
+			 const struct allocation *after)
+{
+	int r;
+
+	if (!after)
+		r = store_delete(allocator->store, before->range.start);
+	else if (!before)
+		r = store_insert(allocator->store, after);
+	else
+		r = store_update(allocator->store, after);
+	if (r != 0)
+		return r;
+	return derived_change(&allocator->derived, allocator->store, &allocator->pools, before,
+			      after);
+}
