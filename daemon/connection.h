@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One client: what comes in is cut into messages, one call at a time is at work, what goes out
+ * waits for the client. Nothing more is read or answered while output waits, so what a client can
+ * make the daemon keep is one message, one reply and the buffers for them.
+ */
+
+#include "call.h"
+#include "varlink.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+struct connection;
+
+/* What the connections of a server have in common; their owner outlives them. */
+struct connection_host {
+	sd_event *event;
+	const struct varlink_interface *const *interfaces;
+	size_t n_interfaces;
+	enum varlink_access (*classify)(const struct varlink_peer *peer, void *userdata);
+	/* Must replies be held back until connection_release()? Asked after each call. */
+	bool (*must_hold)(void *userdata);
+	/* A connection is held; once for each time. */
+	void (*held)(struct connection *connection, void *userdata);
+	/* The connection is over: it must be freed, but not from within. */
+	void (*over)(struct connection *connection, int reason, void *userdata);
+	void (*called)(void *userdata);
+	void *userdata;
+	size_t reader_message_max; /* bytes, without the NUL */
+	size_t writer_message_max;
+	uint64_t timeout_usec; /* for a started message, and for output that the client does not
+				  take */
+};
+
+/* Serves FD, which it takes over if it succeeds. Returns 0 or a negative errno. */
+int connection_new(struct connection_host *host, int fd, struct connection **ret);
+
+/* Closes it and cancels its call; NULL is fine. */
+void connection_free(struct connection *connection);
+
+const struct varlink_peer *connection_peer(const struct connection *connection);
+
+/*
+ * Lets go what was held back. With ERROR the held replies are replaced by this error with
+ * PARAMETERS (not taken over, may be NULL): what they promised did not come true.
+ */
+void connection_release(struct connection *connection, const char *error,
+			struct json_object *parameters);
+
+/* For the owner's lists. */
+struct connection_links {
+	struct connection *previous, *next;
+};
+
+struct connection_links *connection_in_all(struct connection *connection);
+struct connection_links *connection_in_held(struct connection *connection);

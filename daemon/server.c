@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+#include "cleanup.h"
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <syslog.h>
+
+#define ACCEPTS_PER_TURN 32
+#define CALLS_PER_COMMIT 256 /* so that readers in great numbers cannot put a commit off */
+
+const struct server_limits server_default_limits = {
+	.connections = SERVER_CONNECTIONS_MAX,
+	.connections_per_uid = SERVER_CONNECTIONS_PER_UID_MAX,
+	.reader_message = SERVER_READER_MESSAGE_MAX,
+	.writer_message = SERVER_WRITER_MESSAGE_MAX,
+	.timeout_usec = SERVER_TIMEOUT_USEC,
+};
+
+struct server {
+	struct connection_host host;
+	struct server_limits limits;
+	struct server_hooks hooks;
+	struct server_counts counts;
+	struct connection *all;	  /* every connection that is not over */
+	struct connection *held;  /* those of them that wait for the commit */
+	struct connection *ended; /* those that are over, to be freed */
+	int listen_fd;
+	int spare_fd; /* given up to accept and close a connection when there are no others left */
+	unsigned int n_calls_pending; /* from the one on that made the first change to commit */
+	sd_event_source *listen_source;
+	sd_event_source *commit_source; /* the end of the turn */
+	sd_event_source *reap_source;
+};
+
+DEFINE_CLEANUP(struct connection *, connection_free)
+DEFINE_CLEANUP(struct server *, server_free)
+
+typedef struct connection_links *(*links_fn)(struct connection *connection);
+
+static void list_add(struct connection **list, struct connection *c, links_fn links)
+{
+	links(c)->previous = NULL;
+	links(c)->next = *list;
+	if (*list)
+		links(*list)->previous = c;
+	*list = c;
+}
+
+static void list_remove(struct connection **list, struct connection *c, links_fn links)
+{
+	struct connection_links *l = links(c);
+
+	if (*list == c)
+		*list = l->next;
+	else if (l->previous)
+		links(l->previous)->next = l->next;
+	if (l->next)
+		links(l->next)->previous = l->previous;
+	*l = (struct connection_links){};
+}
+
+static void log_event(struct server *server, int level, int reason, const char *text)
+{
+	if (server->hooks.log)
+		server->hooks.log(level, reason, text, server->hooks.userdata);
+}
+
+static enum varlink_access classify(const struct varlink_peer *peer, void *userdata)
+{
+	struct server *server = userdata;
+
+	return server->hooks.classify(peer, server->hooks.userdata);
+}
+
+static bool must_hold(void *userdata)
+{
+	struct server *server = userdata;
+
+	return server->hooks.is_pending && server->hooks.is_pending(server->hooks.userdata);
+}
+
+static void on_held(struct connection *c, void *userdata)
+{
+	struct server *server = userdata;
+
+	list_add(&server->held, c, connection_in_held);
+}
+
+/* The commit comes when nothing else is left to do in this turn, or after enough calls. */
+static void on_called(void *userdata)
+{
+	struct server *server = userdata;
+
+	server->counts.calls++;
+	if (!must_hold(server))
+		return;
+	if (server->n_calls_pending++ == 0)
+		sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
+	if (server->n_calls_pending == CALLS_PER_COMMIT)
+		sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
+static void on_over(struct connection *c, int reason, void *userdata)
+{
+	struct server *server = userdata;
+
+	list_remove(&server->held, c, connection_in_held);
+	list_remove(&server->all, c, connection_in_all);
+	list_add(&server->ended, c, connection_in_all);
+	sd_event_source_set_enabled(server->reap_source, SD_EVENT_ONESHOT);
+	if (reason != 0 && reason != -ECONNRESET && reason != -EPIPE)
+		log_event(server, LOG_INFO, reason, "a connection was closed");
+}
+
+/* Frees what is over, from the event loop, where nobody holds it any more. */
+static int on_reap(sd_event_source *source, void *userdata)
+{
+	struct server *server = userdata;
+
+	(void)source;
+	while (server->ended) {
+		struct connection *c = server->ended;
+
+		list_remove(&server->ended, c, connection_in_all);
+		connection_free(c);
+		server->counts.connections--;
+	}
+	if (server->counts.connections == 0 && server->hooks.idle)
+		server->hooks.idle(server->hooks.userdata);
+	return 0;
+}
+
+/* Releasing a connection can begin the next batch, so the list is taken off first. */
+static int commit(struct server *server)
+{
+	_cleanup_(json_putp) struct json_object *parameters = NULL;
+	struct connection *released = server->held;
+	const char *error = NULL;
+
+	sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IDLE);
+	server->n_calls_pending = 0;
+	server->held = NULL;
+	if (must_hold(server))
+		error = server->hooks.commit(&parameters, server->hooks.userdata);
+	while (released) {
+		struct connection *c = released;
+
+		list_remove(&released, c, connection_in_held);
+		connection_release(c, error, parameters);
+	}
+	return 0;
+}
+
+static int on_commit(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	return commit(userdata);
+}
+
+static size_t count_uid(struct server *server, uid_t uid)
+{
+	size_t n = 0;
+
+	for (struct connection *c = server->all; c; c = connection_in_all(c)->next)
+		n += connection_peer(c)->uid == uid;
+	return n;
+}
+
+int server_add_connection(struct server *server, int fd)
+{
+	_cleanup_(connection_freep) struct connection *c = NULL;
+	int r = connection_new(&server->host, fd, &c);
+
+	if (r < 0)
+		return r;
+	list_add(&server->all, c, connection_in_all);
+	server->counts.connections++;
+	take_ptr(c);
+	return 0;
+}
+
+/* Over a limit a connection is accepted and closed at once, so that the client hears of it. */
+static void admit(struct server *server, int taken)
+{
+	_cleanup_(closep) int fd = taken;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int r;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return;
+	if (server->counts.connections >= server->limits.connections ||
+	    (peer.uid != 0 && count_uid(server, peer.uid) >= server->limits.connections_per_uid)) {
+		server->counts.refused++;
+		return;
+	}
+	r = server_add_connection(server, fd);
+	if (r < 0)
+		log_event(server, LOG_WARNING, r, "a connection could not be served");
+	else
+		take_fd(&fd);
+}
+
+/* Without a free descriptor the waiting client would wake the loop again and again. */
+static void refuse_one(struct server *server)
+{
+	if (server->spare_fd < 0)
+		return;
+	close(server->spare_fd);
+	server->spare_fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	closep(&server->spare_fd);
+	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	server->counts.refused++;
+}
+
+static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, void *userdata)
+{
+	struct server *server = userdata;
+
+	(void)source;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			admit(server, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE) {
+			log_event(server, LOG_WARNING, -errno, "a connection was refused");
+			refuse_one(server);
+		} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			log_event(server, LOG_WARNING, -errno, "cannot accept a connection");
+		}
+		break;
+	}
+	return 0;
+}
+
+int server_listen(struct server *server, int fd)
+{
+	int r = sd_event_add_io(server->host.event, &server->listen_source, fd, EPOLLIN, on_listen,
+				server);
+
+	if (r < 0)
+		return r;
+	/* an error of accept4() that does not go away must not eat the processor */
+	sd_event_source_set_ratelimit(server->listen_source, 100 * 1000, 1000);
+	server->listen_fd = fd;
+	return 0;
+}
+
+static int add_deferred(struct server *server, sd_event_source **ret, sd_event_handler_t handler,
+			int64_t priority)
+{
+	int r = sd_event_add_defer(server->host.event, ret, handler, server);
+
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_priority(*ret, priority);
+	return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int server_new(sd_event *event, const struct varlink_interface *const *interfaces,
+	       size_t n_interfaces, const struct server_limits *limits,
+	       const struct server_hooks *hooks, struct server **ret)
+{
+	_cleanup_(server_freep) struct server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (!server)
+		return -ENOMEM;
+	server->limits = *limits;
+	server->hooks = *hooks;
+	server->counts.max_connections = limits->connections;
+	server->listen_fd = -1;
+	server->host = (struct connection_host){
+		.event = sd_event_ref(event),
+		.interfaces = interfaces,
+		.n_interfaces = n_interfaces,
+		.classify = classify,
+		.must_hold = must_hold,
+		.held = on_held,
+		.over = on_over,
+		.called = on_called,
+		.userdata = server,
+		.reader_message_max = limits->reader_message,
+		.writer_message_max = limits->writer_message,
+		.timeout_usec = limits->timeout_usec,
+	};
+	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (server->spare_fd < 0)
+		return -errno;
+	r = add_deferred(server, &server->commit_source, on_commit, SD_EVENT_PRIORITY_IDLE);
+	if (r == 0)
+		r = add_deferred(server, &server->reap_source, on_reap, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(server);
+	return 0;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	if (server->commit_source)
+		commit(server);
+	while (server->all) {
+		struct connection *c = server->all;
+
+		list_remove(&server->all, c, connection_in_all);
+		connection_free(c);
+	}
+	while (server->ended) {
+		struct connection *c = server->ended;
+
+		list_remove(&server->ended, c, connection_in_all);
+		connection_free(c);
+	}
+	sd_event_source_disable_unref(server->listen_source);
+	sd_event_source_disable_unref(server->commit_source);
+	sd_event_source_disable_unref(server->reap_source);
+	closep(&server->spare_fd);
+	closep(&server->listen_fd);
+	sd_event_unref(server->host.event);
+	free(server);
+}
+
+struct server_counts server_get_counts(const struct server *server)
+{
+	return server->counts;
+}
