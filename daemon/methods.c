@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "methods.h"
+
+#include "cleanup.h"
+#include "interfaces.h"
+#include "methods-json.h"
+#include "methods-private.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static struct requester requester_of(const struct varlink_call *call)
+{
+	return (struct requester){
+		.uid = varlink_call_peer(call)->uid,
+		.is_privileged = varlink_call_access(call) == ACCESS_ROOT,
+	};
+}
+
+struct pod_parameters {
+	const char *pod;
+};
+
+static const struct field pod_fields[] = {
+	{ "pod", FIELD_STRING, .offset = offsetof(struct pod_parameters, pod),
+	  .is_valid = pod_key_valid },
+};
+
+static int refuse_pod(struct methods *methods, struct varlink_call *call, const char *pod, int r)
+{
+	if (r < 0)
+		return methods_refuse_store(methods, call);
+	return methods_refuse(call, ERROR("NoSuchAllocation"), json_pack(JSON_STRING("pod", pod), NULL));
+}
+
+struct allocate_parameters {
+	const char *pod, *pool, *namespace, *name;
+	int64_t count;
+};
+
+static const struct field allocate_fields[] = {
+	{ "pod", FIELD_STRING, .offset = offsetof(struct allocate_parameters, pod),
+	  .is_valid = pod_key_valid },
+	{ "pool", FIELD_STRING, true, offsetof(struct allocate_parameters, pool) },
+	{ "count", FIELD_INT, true, offsetof(struct allocate_parameters, count), 1, UINT32_MAX },
+	{ "namespace", FIELD_STRING, true, offsetof(struct allocate_parameters, namespace),
+	  .is_valid = label_valid },
+	{ "name", FIELD_STRING, true, offsetof(struct allocate_parameters, name),
+	  .is_valid = label_valid },
+};
+
+/* The message names the place, as the error's parameters do not. */
+static struct json_object *new_invalid_pool(const struct refusal *refusal)
+{
+	const struct finding *f = refusal->finding;
+	_cleanup_(freep) char *message = NULL;
+	int r;
+
+	if (f->file && f->line)
+		r = asprintf(&message, "%s:%u: %s", f->file, f->line, f->message);
+	else if (f->file)
+		r = asprintf(&message, "%s: %s", f->file, f->message);
+	else
+		r = asprintf(&message, "%s", f->message);
+	if (r < 0) {
+		message = NULL;
+		return NULL;
+	}
+	return json_pack(JSON_STRING("pool", refusal->pool),
+			 JSON_STRING("rule", finding_rule_name(f->rule)),
+			 JSON_TEXT("message", message), NULL);
+}
+
+static struct json_object *new_exhausted(const struct refusal *refusal)
+{
+	return json_pack(JSON_STRING("pool", refusal->pool),
+			 JSON_INT("capacity", refusal->usage.capacity),
+			 JSON_INT("active", refusal->usage.active),
+			 JSON_INT("draining", refusal->usage.draining),
+			 JSON_INT("waiting", refusal->usage.waiting),
+			 JSON_INT("foreign", refusal->usage.foreign), NULL);
+}
+
+static int refuse_allocate(struct varlink_call *call, const char *pod, enum allocator_error error,
+			   const struct refusal *refusal)
+{
+	switch (error) {
+	case ALLOCATOR_E_NO_SUCH_POOL:
+		return methods_refuse(call, ERROR("NoSuchPool"),
+			      json_pack(JSON_STRING("pool", refusal->pool), NULL));
+	case ALLOCATOR_E_POOL_NEEDED:
+	case ALLOCATOR_E_POOL_MISMATCH:
+		return varlink_invalid_parameter(call, "pool");
+	case ALLOCATOR_E_INVALID_POOL:
+		return methods_refuse(call, ERROR("InvalidPool"), new_invalid_pool(refusal));
+	case ALLOCATOR_E_BAD_COUNT:
+		return varlink_invalid_parameter(call, "count");
+	case ALLOCATOR_E_COUNT_MISMATCH:
+		return methods_refuse(call, ERROR("CountMismatch"),
+			      json_pack(JSON_STRING("pod", pod), JSON_INT("have", refusal->have),
+					JSON_INT("want", refusal->want), NULL));
+	case ALLOCATOR_E_EXHAUSTED:
+		return methods_refuse(call, ERROR("PoolExhausted"), new_exhausted(refusal));
+	case ALLOCATOR_E_QUOTA:
+		return methods_refuse(call, ERROR("QuotaExceeded"),
+			      json_pack(JSON_INT("limit", refusal->limit), NULL));
+	case ALLOCATOR_E_NOT_OWNER:
+		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
+	case ALLOCATOR_E_NOT_FOUND:
+		break;
+	}
+	return -EPROTO;
+}
+
+static int handle_allocate(struct varlink_call *call, const void *parameters, void *userdata)
+{
+	const struct allocate_parameters *p = parameters;
+	struct methods *methods = userdata;
+	struct allocate_request request = {
+		.pod = p->pod,
+		.pool = p->pool,
+		.namespace = p->namespace,
+		.name = p->name,
+		.count = (uint32_t)p->count,
+		.by = requester_of(call),
+		.now = now_usec(),
+	};
+	_cleanup_(json_putp) struct json_object *o = NULL;
+	struct allocation allocation;
+	enum allocate_outcome outcome;
+	struct refusal refusal;
+	int r = allocator_allocate(methods->allocator, &request, &allocation, &outcome, &refusal);
+
+	if (r < 0)
+		return methods_refuse_store(methods, call);
+	if (r > 0)
+		return refuse_allocate(call, p->pod, (enum allocator_error)r, &refusal);
+	o = json_new_mapped(&allocation);
+	if (!o || json_add_string(o, "outcome", allocate_outcome_names[outcome]) < 0)
+		return -ENOMEM;
+	return varlink_reply(call, take_ptr(o));
+}
+
+static int handle_release(struct varlink_call *call, const void *parameters, void *userdata)
+{
+	const struct pod_parameters *p = parameters;
+	struct methods *methods = userdata;
+	struct allocation allocation;
+	bool released;
+	int r = allocator_release(methods->allocator, p->pod, requester_of(call), now_usec(),
+				  &allocation, &released);
+
+	if (r < 0)
+		return methods_refuse_store(methods, call);
+	if (r == ALLOCATOR_E_NOT_FOUND)
+		return methods_reply(call, json_pack(JSON_BOOL("released", false), NULL));
+	if (r == ALLOCATOR_E_NOT_OWNER)
+		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
+	return methods_reply(call, json_pack(JSON_BOOL("released", released),
+				     JSON_VALUE("allocation", json_new_allocation(&allocation)),
+				     NULL));
+}
+
+static int handle_get(struct varlink_call *call, const void *parameters, void *userdata)
+{
+	const struct pod_parameters *p = parameters;
+	struct methods *methods = userdata;
+	struct allocation allocation;
+	int r = allocator_get(methods->allocator, p->pod, &allocation);
+
+	if (r != 0)
+		return refuse_pod(methods, call, p->pod, r);
+	return methods_reply(call, json_new_mapped(&allocation));
+}
+
+struct lookup_parameters {
+	int64_t id;
+};
+
+static const struct field lookup_fields[] = {
+	{ "id", FIELD_INT, false, offsetof(struct lookup_parameters, id), 0, UINT32_MAX },
+};
+
+static int handle_lookup(struct varlink_call *call, const void *parameters, void *userdata)
+{
+	const struct lookup_parameters *p = parameters;
+	struct methods *methods = userdata;
+	struct allocation allocation;
+	int r = allocator_lookup(methods->allocator, (uint32_t)p->id, &allocation);
+
+	if (r < 0)
+		return methods_refuse_store(methods, call);
+	if (r > 0)
+		return methods_refuse(call, ERROR("NoSuchAllocation"),
+			      json_pack(JSON_INT("id", p->id), NULL));
+	return methods_reply(call, json_pack(JSON_VALUE("allocation", json_new_allocation(&allocation)),
+				     JSON_INT("containerID", p->id - allocation.range.start), NULL));
+}
+
+static const struct varlink_method methods[] = {
+	{ "Allocate", ACCESS_WRITER, false, allocate_fields, ELEMENTS_OF(allocate_fields),
+	  handle_allocate },
+	{ "Release", ACCESS_WRITER, false, pod_fields, ELEMENTS_OF(pod_fields), handle_release },
+	{ "Get", ACCESS_READER, false, pod_fields, ELEMENTS_OF(pod_fields), handle_get },
+	{ "List", ACCESS_READER, true, methods_list_fields, N_LIST_FIELDS, methods_handle_list },
+	{ "Lookup", ACCESS_READER, false, lookup_fields, ELEMENTS_OF(lookup_fields), handle_lookup },
+	{ "GetStatus", ACCESS_READER, .handle = methods_handle_status },
+	{ "Reload", ACCESS_ROOT, .handle = methods_handle_reload },
+};
+
+struct varlink_interface methods_interface(struct methods *userdata)
+{
+	return (struct varlink_interface){
+		.name = "io.subidd.Allocator",
+		.description = allocator_interface_description,
+		.methods = methods,
+		.n_methods = ELEMENTS_OF(methods),
+		.userdata = userdata,
+	};
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The methods of io.subidd.Allocator: parameters to requests, results to replies. No sockets. */
+
+#include "allocator.h"
+#include "varlink.h"
+
+#include <stdint.h>
+
+struct methods_clients {
+	uint64_t connections, max_connections, refused, calls;
+};
+
+/* What the methods need; it must outlive their calls. */
+struct methods {
+	struct allocator *allocator;
+	const char *version;
+	uint64_t started_at; /* us since the epoch */
+	void (*count_clients)(struct methods_clients *ret, void *userdata);
+	/*
+	 * Reads configuration and files again and answers the call with methods_reply_reload() or
+	 * methods_refuse_reload(), now or later.
+	 */
+	int (*reload)(struct varlink_call *call, void *userdata);
+	void *userdata;
+};
+
+struct varlink_interface methods_interface(struct methods *methods);
+
+/* The answers to Reload. FILE may be NULL, LINE 0. Return 0 or a negative errno. */
+int methods_reply_reload(struct methods *methods, struct varlink_call *call);
+int methods_refuse_reload(struct varlink_call *call, const char *message, const char *file,
+			  uint32_t line);
+
+/* The error of a failed commit, in the shape of the server's hook. */
+const char *methods_store_failed(struct methods *methods, struct json_object **ret_parameters);
+
+/* The findings of pools for --check, in the shape of Reload's reply. NULL without memory. */
+struct json_object *methods_describe_pools(const struct pools *pools);
