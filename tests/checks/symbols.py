@@ -28,6 +28,8 @@ def listed(script):
 def exported(library):
     """The symbols that a shared library defines for others; versions themselves left out."""
     result = checks.run("nm", "-D", "--defined-only", "--format=posix", library)
+    if result.returncode:
+        return {result.stdout.strip()}
     words = [line.split() for line in result.stdout.splitlines()]
     return {word[0] for word in words if word[1] != "A"}
 
