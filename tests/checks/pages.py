@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""The manual pages name every option, verb, rule and key that there is, and none that is not."""
+
+import re
+
+import checks
+
+DAEMON = "daemon/subidd"
+CLIENT = "cli/subidctl"
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def page(name):
+    return (checks.SOURCE_ROOT / "man" / f"{name}.scd").read_text(encoding="utf-8")
+
+
+def section(text, title):
+    return text.split(f"\n# {title}\n", 1)[-1].split("\n# ", 1)[0]
+
+
+def differences(documented, there):
+    return ([f"{word} is not in the page" for word in sorted(there - documented)] +
+            [f"{word} is only in the page" for word in sorted(documented - there)])
+
+
+def options_of(text):
+    """The long options of a help text or of a page, whose dashes may stand behind backslashes."""
+    return set(OPTION.findall(text.replace("\\", "")))
+
+
+def help_of(results, name, program, *words):
+    """The help of a program, None if it was not built or fails."""
+    path = checks.build_root() / program
+    if not path.exists():
+        results.report(f"{name}: {program} was built", [f"{path} is not there"])
+        return None
+    result = checks.run(path, *words, "--help")
+    results.report(f"{name}: {program} {' '.join(words)} --help", [result.stdout] if
+                   result.returncode or not result.stdout else [])
+    return result.stdout
+
+
+def check_rules():
+    header = (checks.SOURCE_ROOT / "daemon/core/finding.h").read_text(encoding="utf-8")
+    there = {name.lower().replace("_", "-") for name in re.findall(r"^\tRULE_(\w+)", header, re.M)}
+    rules = section(page("subidd.conf.5"), "RULES")
+    return differences(set(re.findall(r"^\*([a-z-]+)\* \(", rules, re.M)), there)
+
+
+def check_keys():
+    """Each documented key is one that the reader of the configuration knows."""
+    readers = sorted((checks.SOURCE_ROOT / "daemon/node").glob("config*.c"))
+    known = set(re.findall(r'"([A-Z][A-Za-z]+)"', "".join(map(lambda p: p.read_text(), readers))))
+    keys = set(re.findall(r"^\*([A-Z][A-Za-z]+)=\*$", page("subidd.conf.5"), re.M))
+    return [f"{key} is only in the page" for key in sorted(keys - known)] if keys else ["no keys"]
+
+
+def check_verbs(results):
+    documented = set(re.findall(r"^\*([a-z]+)\*", section(page("subidctl.1"), "VERBS"), re.M))
+    text = help_of(results, "subidctl.1", CLIENT)
+    if text is None:
+        return
+    results.report("subidctl.1 names every verb",
+                   [f"{verb} is only in the page" for verb in sorted(documented)
+                    if not re.search(rf"^\s+{verb}\b", text, re.M)] +
+                   [f"{verb} is not in the page" for verb in re.findall(r"^  ([a-z]+)\b", text, re.M)
+                    if verb not in documented])
+    there = options_of(text)
+    for verb in sorted(documented):
+        there |= options_of(help_of(results, "subidctl.1", CLIENT, verb) or "")
+    results.report("subidctl.1 names every option", differences(options_of(page("subidctl.1")) - {
+        "--private-users", "--uidmap", "--gidmap"}, there))
+
+
+def main():
+    results = checks.Results()
+    results.planted("an option that the page lacks", differences(options_of("*--socket* _PATH_"),
+                                                                 options_of("--socket --json")))
+    results.planted("an option that is only in the page", differences(options_of("*--old*"), set()))
+    results.report("subidd.conf.5 names every rule", check_rules())
+    results.report("subidd.conf.5 names keys that there are", check_keys())
+    text = help_of(results, "subidd.8", DAEMON)
+    if text is not None:
+        results.report("subidd.8 names every option",
+                       differences(options_of(section(page("subidd.8"), "OPTIONS")),
+                                   options_of(text)))
+    check_verbs(results)
+    results.done()
+
+
+main()
