@@ -6,8 +6,9 @@ import re
 
 import checks
 
-# A layer is a path prefix. It may include itself and the layers named here, and of other people's
+# A layer is a path prefix. It may use itself and the layers named here, and of other people's
 # libraries those named as headers (a prefix of what stands between the angle brackets).
+CODEC = ["common", "proto", "<json-c/"]
 LAYERS = {
     "common": [],
     "proto": ["common", "<json-c/"],
@@ -15,11 +16,17 @@ LAYERS = {
     "daemon/node": ["common", "daemon/core", "<ini.h>", "<yaml.h>"],
     "daemon/store": ["common", "daemon/core", "<sqlite3.h>"],
     "daemon/allocator": ["common", "daemon/core", "daemon/store"],
-    "daemon/methods": ["common", "daemon/core", "daemon/node", "daemon/store", "daemon/allocator",
-                       "proto", "<json-c/"],
-    "daemon/server": ["common", "proto", "<json-c/", "<systemd/"],
-    "daemon/main": ["common", "daemon/", "proto", "<systemd/"],
-    "lib": ["common", "proto", "<json-c/"],
+    "daemon/varlink": CODEC + ["daemon/call"],
+    "daemon/call": CODEC + ["daemon/varlink"],
+    "daemon/methods": CODEC + ["daemon/core", "daemon/node", "daemon/store", "daemon/allocator",
+                               "daemon/varlink", "daemon/call"],
+    "daemon/output": CODEC,
+    "daemon/peer": ["common", "daemon/varlink"],
+    "daemon/connection": CODEC + ["daemon/call", "daemon/output", "daemon/peer", "daemon/varlink",
+                                  "<systemd/"],
+    "daemon/server": CODEC + ["daemon/connection", "daemon/varlink", "<systemd/"],
+    "daemon/main": ["common", "daemon/", "<systemd/"],
+    "lib": CODEC,
     "cli": ["common", "lib/subidd.h"],
 }
 
@@ -46,9 +53,8 @@ INCLUDE_PATHS = ["daemon", "proto", "common", "lib"]
 
 
 def layer_of(path):
-    """The layer of a path relative to the source or build folder, None if there is none."""
-    path = str(path).replace("/lib", "/", 1) if str(path).endswith(".a") else str(path)
-    return max((layer for layer in LAYERS if path.startswith(layer)), key=len, default=None)
+    """The layer of a path relative to the source folder, None if there is none."""
+    return max((layer for layer in LAYERS if str(path).startswith(layer)), key=len, default=None)
 
 
 def may_use(layer, what):
@@ -99,17 +105,23 @@ def check_symbols(layer, undefined, defined_in):
     return problems
 
 
-def symbols(archive):
-    """The (undefined, defined) symbols of an archive, each a set."""
+def source_of(compiled):
+    """The source of an object file, both relative: daemon/libstore.a.p/store.c.o, daemon/store.c."""
+    folder, name = compiled.parent.parent, compiled.name.removesuffix(".o")
+    return pathlib.Path("proto" if name.startswith("meson-generated_") else folder, name)
+
+
+def symbols(compiled):
+    """The (undefined, defined) symbols of an object file, each a set."""
     undefined, defined = set(), set()
-    result = checks.run("nm", "--format=posix", archive)
+    result = checks.run("nm", "--format=posix", compiled)
     for line in result.stdout.splitlines():
         words = line.split()
         if len(words) >= 2 and words[1] in "Uw":
             undefined.add(words[0])
         elif len(words) >= 2 and words[1].isupper():
             defined.add(words[0])
-    return undefined - defined, defined
+    return undefined, defined
 
 
 def check_linked(name, path):
@@ -130,6 +142,12 @@ def try_on_planted(results):
     results.planted("an include that is nowhere", check_includes(core, '#include "nowhere.h"\n'))
     results.report("passes: core that includes itself",
                    check_includes(core, '#include "core/range.h"\n#include <errno.h>\n'))
+    results.report("passes: objects in folders of any target", [
+        compiled for compiled, source in [
+            ("daemon/core/libcore.a.p/range.c.o", "daemon/core/range.c"),
+            ("daemon/subidd.p/main.c.o", "daemon/main.c"),
+            ("daemon/libserver.a.p/meson-generated_.._proto_x.c.o", "proto/meson-generated_.._proto_x.c"),
+        ] if str(source_of(pathlib.Path(compiled))) != source])
     results.planted("core that opens a file", check_symbols("daemon/core", {"open64"}, {}))
     results.planted("an allocator with SQL", check_symbols("daemon/allocator", {"sqlite3_step"}, {}))
     results.planted("a call of a higher layer",
@@ -147,19 +165,17 @@ def main():
             text = (checks.SOURCE_ROOT / path).read_text(encoding="utf-8")
             results.report(f"includes of {path}", check_includes(path, text))
 
-    archives = [path for path in sorted(build.rglob("*.a"))
-                if path.relative_to(build).parts[0] not in ("tests", "meson-private")]
     uses, defined_in = {}, {}
-    for archive in archives:
-        layer = layer_of(archive.relative_to(build))
-        uses[archive], defined = symbols(archive)
-        for symbol in defined:
-            defined_in.setdefault(symbol, set()).add(str(layer))
-    for archive in archives:
-        name = archive.relative_to(build)
-        layer = layer_of(name)
-        results.report(f"calls of {name}", check_symbols(layer, uses[archive], defined_in) if layer
-                       else [f"{name}: its layer is not in the table of this check"])
+    for compiled in sorted(build.rglob("*.c.o")):
+        source = source_of(compiled.relative_to(build))
+        if source.parts[0] not in ("tests", "meson-private"):
+            uses[source], defined = symbols(compiled)
+            for symbol in defined:
+                defined_in.setdefault(symbol, set()).add(layer_of(source) or str(source))
+    for source, undefined in uses.items():
+        layer = layer_of(source)
+        results.report(f"calls of {source}", check_symbols(layer, undefined, defined_in) if layer
+                       else [f"{source}: its layer is not in the table of this check"])
     for name in LINKED:
         if (build / name).exists():
             results.report(f"libraries of {name}", check_linked(name, build / name))
