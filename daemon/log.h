@@ -8,9 +8,16 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG, N_LOG_LEVELS };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+	N_LOG_LEVELS
+};
 
-/* Sets the most detailed level that is written, "error" to "debug". Returns whether there is one. */
+/* Sets the most detailed level that is written, "error" to "debug". Returns whether there is one.
+ */
 bool log_set_level(const char *name);
 
 /* Writes one line; control characters in it are replaced. */

@@ -22,8 +22,8 @@ int methods_refuse(struct varlink_call *call, const char *error, struct json_obj
 
 const char *methods_store_failed(struct methods *methods, struct json_object **ret_parameters)
 {
-	*ret_parameters =
-		json_pack(JSON_TEXT("message", allocator_message(methods->allocator)), NULL);
+	*ret_parameters = json_pack(JSON_TEXT("message", allocator_message(methods->allocator)),
+				    NULL);
 	return ERROR("StoreFailed");
 }
 
@@ -85,11 +85,12 @@ int methods_handle_status(struct varlink_call *call, const void *parameters, voi
 	if (allocator_store_facts(allocator, &facts) < 0)
 		return methods_refuse_store(methods, call);
 	return methods_reply(
-		call, json_pack(JSON_STRING("version", methods->version),
-				JSON_INT("startedAt", methods->started_at),
-				JSON_VALUE("pools", new_pools(allocator_pools(allocator), allocator)),
-				JSON_VALUE("store", new_store(&facts)),
-				JSON_VALUE("clients", new_clients(methods)), NULL));
+		call,
+		json_pack(JSON_STRING("version", methods->version),
+			  JSON_INT("startedAt", methods->started_at),
+			  JSON_VALUE("pools", new_pools(allocator_pools(allocator), allocator)),
+			  JSON_VALUE("store", new_store(&facts)),
+			  JSON_VALUE("clients", new_clients(methods)), NULL));
 }
 
 int methods_handle_reload(struct varlink_call *call, const void *parameters, void *userdata)
@@ -105,8 +106,9 @@ int methods_reply_reload(struct methods *methods, struct varlink_call *call)
 	struct allocator *allocator = methods->allocator;
 
 	return methods_reply(
-		call, json_pack(JSON_VALUE("pools", new_pools(allocator_pools(allocator), allocator)),
-				NULL));
+		call,
+		json_pack(JSON_VALUE("pools", new_pools(allocator_pools(allocator), allocator)),
+			  NULL));
 }
 
 int methods_refuse_reload(struct varlink_call *call, const char *message, const char *file,

@@ -40,7 +40,8 @@ static int refuse_pod(struct methods *methods, struct varlink_call *call, const 
 {
 	if (r < 0)
 		return methods_refuse_store(methods, call);
-	return methods_refuse(call, ERROR("NoSuchAllocation"), json_pack(JSON_STRING("pod", pod), NULL));
+	return methods_refuse(call, ERROR("NoSuchAllocation"),
+			      json_pack(JSON_STRING("pod", pod), NULL));
 }
 
 struct allocate_parameters {
@@ -97,7 +98,7 @@ static int refuse_allocate(struct varlink_call *call, const char *pod, enum allo
 	switch (error) {
 	case ALLOCATOR_E_NO_SUCH_POOL:
 		return methods_refuse(call, ERROR("NoSuchPool"),
-			      json_pack(JSON_STRING("pool", refusal->pool), NULL));
+				      json_pack(JSON_STRING("pool", refusal->pool), NULL));
 	case ALLOCATOR_E_POOL_NEEDED:
 	case ALLOCATOR_E_POOL_MISMATCH:
 		return varlink_invalid_parameter(call, "pool");
@@ -107,13 +108,14 @@ static int refuse_allocate(struct varlink_call *call, const char *pod, enum allo
 		return varlink_invalid_parameter(call, "count");
 	case ALLOCATOR_E_COUNT_MISMATCH:
 		return methods_refuse(call, ERROR("CountMismatch"),
-			      json_pack(JSON_STRING("pod", pod), JSON_INT("have", refusal->have),
-					JSON_INT("want", refusal->want), NULL));
+				      json_pack(JSON_STRING("pod", pod),
+						JSON_INT("have", refusal->have),
+						JSON_INT("want", refusal->want), NULL));
 	case ALLOCATOR_E_EXHAUSTED:
 		return methods_refuse(call, ERROR("PoolExhausted"), new_exhausted(refusal));
 	case ALLOCATOR_E_QUOTA:
 		return methods_refuse(call, ERROR("QuotaExceeded"),
-			      json_pack(JSON_INT("limit", refusal->limit), NULL));
+				      json_pack(JSON_INT("limit", refusal->limit), NULL));
 	case ALLOCATOR_E_NOT_OWNER:
 		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
 	case ALLOCATOR_E_NOT_FOUND:
@@ -166,9 +168,9 @@ static int handle_release(struct varlink_call *call, const void *parameters, voi
 		return methods_reply(call, json_pack(JSON_BOOL("released", false), NULL));
 	if (r == ALLOCATOR_E_NOT_OWNER)
 		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
-	return methods_reply(call, json_pack(JSON_BOOL("released", released),
-				     JSON_VALUE("allocation", json_new_allocation(&allocation)),
-				     NULL));
+	return methods_reply(
+		call, json_pack(JSON_BOOL("released", released),
+				JSON_VALUE("allocation", json_new_allocation(&allocation)), NULL));
 }
 
 static int handle_get(struct varlink_call *call, const void *parameters, void *userdata)
@@ -202,9 +204,10 @@ static int handle_lookup(struct varlink_call *call, const void *parameters, void
 		return methods_refuse_store(methods, call);
 	if (r > 0)
 		return methods_refuse(call, ERROR("NoSuchAllocation"),
-			      json_pack(JSON_INT("id", p->id), NULL));
-	return methods_reply(call, json_pack(JSON_VALUE("allocation", json_new_allocation(&allocation)),
-				     JSON_INT("containerID", p->id - allocation.range.start), NULL));
+				      json_pack(JSON_INT("id", p->id), NULL));
+	return methods_reply(
+		call, json_pack(JSON_VALUE("allocation", json_new_allocation(&allocation)),
+				JSON_INT("containerID", p->id - allocation.range.start), NULL));
 }
 
 static const struct varlink_method methods[] = {
@@ -213,7 +216,8 @@ static const struct varlink_method methods[] = {
 	{ "Release", ACCESS_WRITER, false, pod_fields, ELEMENTS_OF(pod_fields), handle_release },
 	{ "Get", ACCESS_READER, false, pod_fields, ELEMENTS_OF(pod_fields), handle_get },
 	{ "List", ACCESS_READER, true, methods_list_fields, N_LIST_FIELDS, methods_handle_list },
-	{ "Lookup", ACCESS_READER, false, lookup_fields, ELEMENTS_OF(lookup_fields), handle_lookup },
+	{ "Lookup", ACCESS_READER, false, lookup_fields, ELEMENTS_OF(lookup_fields),
+	  handle_lookup },
 	{ "GetStatus", ACCESS_READER, .handle = methods_handle_status },
 	{ "Reload", ACCESS_ROOT, .handle = methods_handle_reload },
 };
