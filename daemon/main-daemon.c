@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -231,7 +232,7 @@ static int set_up_server(struct daemon *d)
 		.vendor = "The subidd authors",
 		.product = "subidd",
 		.version = VERSION,
-		.url = "https://subidd.example/",
+		.url = "https://subidd.example",
 		.interfaces = d->interface_list,
 		.n_interfaces = ELEMENTS_OF(d->interface_list),
 	};
@@ -313,8 +314,10 @@ static int set_up(struct daemon *d)
 int daemon_run(const struct options *options)
 {
 	_cleanup_(daemon_done) struct daemon d = { .options = options };
-	int r = set_up(&d);
+	int r;
 
+	umask(0077);
+	r = set_up(&d);
 	if (r != STATUS_OK)
 		return r;
 	log_line(LOG_LEVEL_INFO, "subidd " VERSION " is ready");

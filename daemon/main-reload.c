@@ -35,30 +35,47 @@ void in_force_done(struct in_force *in_force)
 	node_state_done(&in_force->state);
 }
 
-static void log_findings(const struct pools *pools)
+static int describe(const struct pool *pool, char **ret)
 {
-	for (size_t i = 0; i < pools->n_items; i++) {
-		const struct pool *pool = &pools->items[i];
-		const struct finding *error = findings_first_error(&pool->findings);
+	const struct finding *error = findings_first_error(&pool->findings);
 
-		if (pool->valid)
-			log_line(LOG_LEVEL_INFO,
-				 "pool %s: %" PRIu32 ":%" PRIu32 ", %" PRIu32 " units of %" PRIu32,
-				 pool->name, pool->range.start, pool->range.count,
-				 pool_capacity(pool), pool->unit);
-		else if (error)
-			log_line(LOG_LEVEL_WARNING,
-				 "pool %s is invalid: %s%s%s (%s; see subidctl check)", pool->name,
-				 error->file ? error->file : "", error->file ? ": " : "",
-				 error->message, finding_rule_name(error->rule));
-	}
+	if (pool->valid)
+		return asprintf(ret,
+				"pool %s: %" PRIu32 ":%" PRIu32 ", %" PRIu32 " units of %" PRIu32,
+				pool->name, pool->range.start, pool->range.count,
+				pool_capacity(pool), pool->unit);
+	return asprintf(ret, "pool %s is invalid: %s%s%s (%s; see subidctl check)", pool->name,
+			error && error->file ? error->file : "", error && error->file ? ": " : "",
+			error ? error->message : "", error ? finding_rule_name(error->rule) : "");
+}
+
+/* Says what a pool is, if it is not what it was. */
+static void log_pool(const struct pool *before, const struct pool *after)
+{
+	_cleanup_(freep) char *old = NULL;
+	_cleanup_(freep) char *new = NULL;
+
+	if (before && describe(before, &old) < 0)
+		old = NULL;
+	if (describe(after, &new) < 0)
+		new = NULL;
+	if (new && (!old || strcmp(old, new) != 0))
+		log_line(after->valid ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s", new);
+}
+
+static void log_pools(const struct pools *before, const struct pools *after)
+{
+	for (size_t i = 0; i < after->n_items; i++)
+		log_pool(pools_find(before, after->items[i].name), &after->items[i]);
 }
 
 int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		  struct load_result *result)
 {
-	int r = allocator_set_pools(allocator, &result->state.pools);
+	int r;
 
+	log_pools(allocator_pools(allocator), &result->state.pools);
+	r = allocator_set_pools(allocator, &result->state.pools);
 	if (r < 0)
 		return r;
 	node_state_done(&in_force->state);
@@ -70,7 +87,6 @@ int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		result->config = (struct config){};
 		allocator_set_quota(allocator, in_force->config.max_allocations_per_user);
 	}
-	log_findings(allocator_pools(allocator));
 	for (size_t i = 0; i < in_force->state.n_unknown_writers; i++)
 		log_line(LOG_LEVEL_WARNING,
 			 "AllowUsers= or AllowGroups= names %s, which no account has",

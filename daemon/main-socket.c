@@ -39,7 +39,7 @@ int make_parents(const char *path)
 		return -ENOMEM;
 	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = 0;
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+		if (mkdir(copy, 0755) == 0 ? chmod(copy, 0755) < 0 : errno != EEXIST)
 			return -errno;
 		*slash = '/';
 	}
@@ -66,15 +66,11 @@ static int remove_stale(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* It is bound closed to all others and opened when it belongs to its group. */
+/* The daemon's umask keeps all others out until it belongs to its group. */
 static int bind_socket(int fd, const struct sockaddr_un *address, int gid)
 {
-	mode_t mask = umask(0177);
-	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-
-	umask(mask);
-	if (r < 0)
-		return r;
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		return -errno;
 	if (gid >= 0 && chown(address->sun_path, (uid_t)-1, (gid_t)gid) < 0 && errno != EPERM)
 		return -errno;
 	if (chmod(address->sun_path, 0660) < 0 || listen(fd, SOMAXCONN) < 0)

@@ -17,10 +17,10 @@ int socket_passed(int *ret_fd, bool *ret_is_listening);
 /*
  * Makes a listening socket at PATH, mode 0660, and the folders above it if they are missing. GID is
  * given to it if it is not -1 and that is permitted. A socket that nobody listens on any more is
- * replaced. Returns 0; SOCKET_E_IN_USE if somebody does; or a negative errno: -EEXIST if PATH is
- * something else, -ENAMETOOLONG.
+ * replaced. The umask must be 0077. Returns 0; SOCKET_E_IN_USE if somebody does; or a negative
+ * errno: -EEXIST if PATH is something else, -ENAMETOOLONG.
  */
 int socket_make(const char *path, int gid, int *ret_fd);
 
-/* Makes the folders above PATH that are missing, mode 0755. Returns 0 or a negative errno. */
+/* Makes the folders above PATH that are missing, open to all readers. 0 or a negative errno. */
 int make_parents(const char *path);

@@ -35,17 +35,18 @@ int methods_refuse_store(struct methods *methods, struct varlink_call *call)
 	return methods_refuse(call, error, parameters);
 }
 
-/* USAGE of NULL: there is no allocator, so nothing is in use. */
+/* Without an allocator nothing is in use. */
 static struct json_object *new_pools(const struct pools *pools, const struct allocator *allocator)
 {
 	_cleanup_(json_putp) struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < pools->n_items && list; i++) {
-		uint32_t capacity = pool_capacity(&pools->items[i]);
-		struct pool_usage usage = { .capacity = capacity, .free = capacity };
+		struct pool_usage usage = {};
 
 		if (allocator)
 			usage = allocator_usage(allocator, i);
+		else
+			usage.capacity = usage.free = pool_capacity(&pools->items[i]);
 		if (json_append(list, json_new_pool(&pools->items[i], &usage)) < 0)
 			return NULL;
 	}

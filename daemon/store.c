@@ -135,7 +135,7 @@ int store_open(const char *dir, struct store **ret, char **ret_message)
 {
 	_cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
 	_cleanup_(freep) char *lock = NULL;
-	bool is_known;
+	bool is_known = false;
 	int r;
 
 	*ret_message = NULL;
