@@ -12,6 +12,19 @@ const struct pool *pools_find(const struct pools *pools, const char *name)
 	return NULL;
 }
 
+uint32_t pool_capacity(const struct pool *pool)
+{
+	const struct id_range reserved = { RESERVED_START, RESERVED_COUNT };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pool_n_units(pool); i++) {
+		struct id_range unit = { pool->range.start + i * pool->unit, pool->unit };
+
+		n += !id_range_overlaps(unit, reserved);
+	}
+	return n;
+}
+
 void pools_done(struct pools *pools)
 {
 	for (size_t i = 0; i < pools->n_items; i++)

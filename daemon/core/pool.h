@@ -62,6 +62,9 @@ static inline uint32_t pool_n_units(const struct pool *pool)
 	return pool->unit ? pool->range.count / pool->unit : 0;
 }
 
+/* Number of units that can be handed out: those that touch the reserved range are left out. */
+uint32_t pool_capacity(const struct pool *pool);
+
 /* The pool of that name, NULL if there is none. */
 const struct pool *pools_find(const struct pools *pools, const char *name);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/rules.h"
 
-#include "core/rules_range.h"
+#include "core/rules-range.h"
 
 #include "cleanup.h"
 #include "decimal.h"

@@ -3,7 +3,7 @@
 
 /*
  * The configuration while it is read, private to the node layer: config.c reads the files,
- * config_keys.c knows what may stand in them.
+ * config-keys.c knows what may stand in them.
  */
 
 #include "node/node.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/rules_range.h"
+#include "core/rules-range.h"
 
 #include "core/wellknown.h"
 
