@@ -47,18 +47,14 @@ static void print_pool(const struct pool *pool)
 
 static int print_pools(const struct pools *pools, bool json)
 {
-	_cleanup_(json_putp) struct json_object *o = NULL;
-	const char *text = NULL;
-	size_t length;
+	_cleanup_(freep) char *text = NULL;
 
 	if (!json) {
 		for (size_t i = 0; i < pools->n_items; i++)
 			print_pool(&pools->items[i]);
 		return 0;
 	}
-	o = methods_describe_pools(pools);
-	if (o)
-		text = json_text(o, &length);
+	text = methods_describe_pools(pools);
 	if (!text)
 		return -ENOMEM;
 	puts(text);

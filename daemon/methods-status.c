@@ -8,6 +8,7 @@
 #include "methods-json.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Take over what a constructor returned: NULL means that there was no memory for it. */
 int methods_reply(struct varlink_call *call, struct json_object *parameters)
@@ -53,9 +54,14 @@ static struct json_object *new_pools(const struct pools *pools, const struct all
 	return take_ptr(list);
 }
 
-struct json_object *methods_describe_pools(const struct pools *pools)
+char *methods_describe_pools(const struct pools *pools)
 {
-	return json_pack(JSON_VALUE("pools", new_pools(pools, NULL)), NULL);
+	_cleanup_(json_putp) struct json_object *o = json_pack(
+		JSON_VALUE("pools", new_pools(pools, NULL)), NULL);
+	size_t length;
+	const char *text = o ? json_text(o, &length) : NULL;
+
+	return text ? strdup(text) : NULL;
 }
 
 static struct json_object *new_store(const struct store_facts *facts)

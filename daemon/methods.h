@@ -36,5 +36,5 @@ int methods_refuse_reload(struct varlink_call *call, const char *message, const 
 /* The error of a failed commit, in the shape of the server's hook. */
 const char *methods_store_failed(struct methods *methods, struct json_object **ret_parameters);
 
-/* The findings of pools for --check, in the shape of Reload's reply. NULL without memory. */
-struct json_object *methods_describe_pools(const struct pools *pools);
+/* Pools in the shape of Reload's reply as JSON text, to be freed. NULL without memory. */
+char *methods_describe_pools(const struct pools *pools);
