@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+
+/* GetStatus and Reload. */
+
+#include "arena.h"
+#include "cleanup.h"
+#include "client.h"
+#include "decode.h"
+
+#include <errno.h>
+
+/* A status and what it is made of; the pointer that goes to the caller is that of the first member.
+ */
+struct status_box {
+	struct subidd_status status;
+	struct arena arena;
+};
+
+struct status_fields {
+	const char *version;
+	int64_t started_at;
+	struct json_object *pools, *store, *clients;
+};
+
+struct store_fields {
+	const char *path;
+	int64_t schema, allocations, size;
+};
+
+struct clients_fields {
+	int64_t connections, max_connections, refused, calls;
+};
+
+static const struct field status_fields[] = {
+	FIELD("version", FIELD_STRING, status_fields, version),
+	FIELD_NUMBER("startedAt", status_fields, started_at, NUMBER_MAX),
+	FIELD("pools", FIELD_ARRAY, status_fields, pools),
+	FIELD("store", FIELD_OBJECT, status_fields, store),
+	FIELD("clients", FIELD_OBJECT, status_fields, clients),
+};
+
+static const struct field reload_fields[] = {
+	FIELD("pools", FIELD_ARRAY, status_fields, pools),
+};
+
+static const struct field store_fields[] = {
+	FIELD("path", FIELD_STRING, store_fields, path),
+	FIELD_NUMBER("schema", store_fields, schema, NUMBER_MAX),
+	FIELD_NUMBER("allocations", store_fields, allocations, NUMBER_MAX),
+	FIELD_NUMBER("size", store_fields, size, NUMBER_MAX),
+};
+
+static const struct field clients_fields[] = {
+	FIELD_NUMBER("connections", clients_fields, connections, NUMBER_MAX),
+	FIELD_NUMBER("maxConnections", clients_fields, max_connections, NUMBER_MAX),
+	FIELD_NUMBER("refused", clients_fields, refused, NUMBER_MAX),
+	FIELD_NUMBER("calls", clients_fields, calls, NUMBER_MAX),
+};
+
+static struct status_box *box_free(struct status_box *box)
+{
+	if (box)
+		arena_done(&box->arena);
+	free(box);
+	return NULL;
+}
+
+DEFINE_CLEANUP(struct status_box *, box_free)
+
+struct subidd_status *subidd_status_free(struct subidd_status *status)
+{
+	box_free((struct status_box *)status);
+	return NULL;
+}
+
+static int decode_store(struct json_object *object, struct subidd_status *ret,
+			const char **ret_wrong)
+{
+	struct store_fields raw;
+	int r;
+
+	r = decode(store_fields, ELEMENTS_OF(store_fields), object, &raw, ret_wrong);
+	if (r < 0)
+		return r;
+	ret->database = raw.path;
+	ret->schema = (uint64_t)raw.schema;
+	ret->allocations = (uint64_t)raw.allocations;
+	ret->database_size = (uint64_t)raw.size;
+	return 0;
+}
+
+static int decode_clients(struct json_object *object, struct subidd_status *ret,
+			  const char **ret_wrong)
+{
+	struct clients_fields raw;
+	int r;
+
+	r = decode(clients_fields, ELEMENTS_OF(clients_fields), object, &raw, ret_wrong);
+	if (r < 0)
+		return r;
+	ret->connections = (uint64_t)raw.connections;
+	ret->max_connections = (uint64_t)raw.max_connections;
+	ret->refused = (uint64_t)raw.refused;
+	ret->calls = (uint64_t)raw.calls;
+	return 0;
+}
+
+static int decode_status(const struct field *fields, size_t n_fields,
+			 struct json_object *parameters, struct status_box *box,
+			 const char **ret_wrong)
+{
+	struct status_fields raw = {};
+	struct subidd_status *status = &box->status;
+	int r;
+
+	r = decode(fields, n_fields, parameters, &raw, ret_wrong);
+	if (r == 0)
+		r = decode_pools(&box->arena, raw.pools, &status->pools, &status->n_pools,
+				 ret_wrong);
+	if (r == 0 && raw.store)
+		r = decode_store(raw.store, status, ret_wrong);
+	if (r == 0 && raw.clients)
+		r = decode_clients(raw.clients, status, ret_wrong);
+	if (r < 0)
+		return r;
+	status->version = raw.version;
+	status->started_at = (uint64_t)raw.started_at;
+	return decode_json(parameters, &status->json);
+}
+
+static int call(struct subidd_client *client, const char *method, const struct field *fields,
+		size_t n_fields, struct subidd_status **ret)
+{
+	_cleanup_(box_freep) struct status_box *box = NULL;
+	struct envelope_reply reply;
+	const char *wrong = NULL;
+	int r;
+
+	r = client_begin(client);
+	if (r < 0)
+		return r;
+	box = calloc(1, sizeof(*box));
+	if (!box)
+		return client_fail_plain(client, -ENOMEM);
+	r = client_call(client, method, NULL, &reply);
+	if (r < 0)
+		return r;
+	box->arena.root = reply.root;
+	r = decode_status(fields, n_fields, reply.parameters, box, &wrong);
+	if (r < 0)
+		return client_undecodable(client, r, wrong);
+	if (ret)
+		*ret = (struct subidd_status *)take_ptr(box);
+	return 0;
+}
+
+int subidd_get_status(struct subidd_client *client, struct subidd_status **ret)
+{
+	return call(client, ALLOCATOR_METHOD("GetStatus"), status_fields,
+		    ELEMENTS_OF(status_fields), ret);
+}
+
+int subidd_reload(struct subidd_client *client, struct subidd_status **ret)
+{
+	return call(client, ALLOCATOR_METHOD("Reload"), reload_fields, ELEMENTS_OF(reload_fields),
+		    ret);
+}
