@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Each call with its 1st, 2nd, ... allocation of memory failing, until it succeeds. */
+
+#include "fixture.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+/* Allocations of this thread until one fails; negative for never. The peer's thread has its own. */
+static _Thread_local long countdown = -1;
+
+static bool fails(void)
+{
+	return countdown >= 0 && countdown-- == 0;
+}
+
+/* These take the place of libc's for json-c and libc themselves as well. */
+void *malloc(size_t size)
+{
+	static void *(*next)(size_t);
+
+	if (!next)
+		next = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
+	return fails() ? NULL : next(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	static void *(*next)(size_t, size_t);
+
+	if (!next)
+		next = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
+	return fails() ? NULL : next(n, size);
+}
+
+void *realloc(void *pointer, size_t size)
+{
+	static void *(*next)(void *, size_t);
+
+	if (!next)
+		next = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
+	return fails() ? NULL : next(pointer, size);
+}
+
+static int do_allocate(struct subidd_client *client)
+{
+	const struct subidd_request request = { "pod-1", "kubelet", 65536, "default", "web-0" };
+	struct subidd_result *result = NULL;
+	int r = subidd_allocate(client, &request, sizeof(request), &result);
+
+	subidd_result_free(result);
+	return r;
+}
+
+static int do_release(struct subidd_client *client)
+{
+	struct subidd_result *result = NULL;
+	int r = subidd_release(client, "pod-1", &result);
+
+	subidd_result_free(result);
+	return r;
+}
+
+static int do_get(struct subidd_client *client)
+{
+	struct subidd_result *result = NULL;
+	int r = subidd_get(client, "pod-1", &result);
+
+	subidd_result_free(result);
+	return r;
+}
+
+static int do_lookup(struct subidd_client *client)
+{
+	struct subidd_result *result = NULL;
+	int r = subidd_lookup(client, 131105, &result);
+
+	subidd_result_free(result);
+	return r;
+}
+
+static int do_list(struct subidd_client *client)
+{
+	const struct subidd_allocation *a;
+	struct subidd_iterator *iterator = NULL;
+	int r;
+
+	r = subidd_list(client, "kubelet", SUBIDD_STATE_ACTIVE, &iterator);
+	if (r < 0)
+		return r;
+	do {
+		r = subidd_iterator_next(iterator, &a);
+	} while (r > 0);
+	subidd_iterator_free(iterator);
+	return r;
+}
+
+static int do_get_status(struct subidd_client *client)
+{
+	struct subidd_status *status = NULL;
+	int r = subidd_get_status(client, &status);
+
+	subidd_status_free(status);
+	return r;
+}
+
+static int do_reload(struct subidd_client *client)
+{
+	struct subidd_status *status = NULL;
+	int r = subidd_reload(client, &status);
+
+	subidd_status_free(status);
+	return r;
+}
+
+static const char list_stream[] = LIST_REPLY("\"continues\":true,") "\0" LIST_REPLY("");
+#define REFUSAL                                                                                    \
+	"{\"error\":\"io.subidd.Allocator.NoSuchPool\",\"parameters\":{\"pool\":\"kubelet\"}}"
+
+static const struct {
+	int (*call)(struct subidd_client *);
+	struct peer_reply reply;
+	int end;
+} cases[] = {
+	{ do_allocate, { ALLOCATE_REPLY, sizeof(ALLOCATE_REPLY), 0 }, 0 },
+	{ do_release, { RELEASE_REPLY, sizeof(RELEASE_REPLY), 0 }, 0 },
+	{ do_get, { GET_REPLY, sizeof(GET_REPLY), 0 }, 0 },
+	{ do_lookup, { LOOKUP_REPLY, sizeof(LOOKUP_REPLY), 0 }, 0 },
+	{ do_list, { list_stream, sizeof(list_stream), 0 }, 0 },
+	{ do_get_status, { STATUS_REPLY, sizeof(STATUS_REPLY), 0 }, 0 },
+	{ do_reload, { RELOAD_REPLY, sizeof(RELOAD_REPLY), 0 }, 0 },
+	{ do_get, { REFUSAL, sizeof(REFUSAL), 0 }, -ENXIO },
+};
+
+/* Calls with the N-th allocation failing. Returns true once there was no N-th one. */
+static bool call_failing(size_t i, long n)
+{
+	struct peer peer;
+	struct subidd_client *client = peer_start(&peer, &cases[i].reply, 1);
+	bool all_succeeded;
+	int r;
+
+	countdown = n;
+	r = cases[i].call(client);
+	all_succeeded = countdown >= 0;
+	countdown = -1;
+	if (all_succeeded)
+		assert_int_equal(r, cases[i].end);
+	else if (r != cases[i].end) /* only the message may be lost to a lack of memory */
+		assert_int_equal(r, -ENOMEM);
+	if (r < 0)
+		assert_non_null(subidd_client_error_message(client));
+	peer_stop(&peer, client);
+	peer_done(&peer);
+	return all_succeeded;
+}
+
+static void test_calls(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(cases); i++) {
+		long n = 0;
+
+		while (!call_failing(i, n))
+			n++;
+		print_message("# call %zu allocates %ld times\n", i, n);
+		assert_true(n > 5);
+	}
+}
+
+static void test_new(void **state)
+{
+	struct subidd_client *client = NULL;
+
+	(void)state;
+	for (long n = 0; n < 2; n++) {
+		countdown = n;
+		assert_int_equal(subidd_client_new(&client, "/x"), -ENOMEM);
+	}
+	countdown = 0;
+	assert_int_equal(subidd_client_new_from_fd(&client, 0), -ENOMEM);
+	assert_null(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CLIENT_TEST(test_calls),
+		CLIENT_TEST(test_new),
+	};
+
+	return cmocka_run_group_tests_name("client memory", tests, NULL, NULL);
+}
