@@ -8,7 +8,14 @@
 #include <stdarg.h>
 #include <string.h>
 
-DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
+/* json-c 0.16 does not accept NULL. */
+static void tokener_free(struct json_tokener *tokener)
+{
+	if (tokener)
+		json_tokener_free(tokener);
+}
+
+DEFINE_CLEANUP(struct json_tokener *, tokener_free)
 
 /* Number of object members in a parsed value: less than were scanned if any came twice. */
 static size_t count_members(struct json_object *value)
@@ -31,7 +38,7 @@ static size_t count_members(struct json_object *value)
 int json_parse_object(const char *text, size_t length, unsigned int max_depth,
 		      struct json_object **ret)
 {
-	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
+	_cleanup_(tokener_freep) struct json_tokener *tokener = NULL;
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	size_t n_members;
 
