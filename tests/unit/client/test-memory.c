@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Each call with its 1st, 2nd, ... allocation of memory failing, until it succeeds. */
+/*
+ * Each call with its 1st, 2nd, ... request for memory failing, until it succeeds. What fails is
+ * what the library's own objects ask for, of libc and of json-c, by the linker's --wrap: inside of
+ * its parser json-c 0.16 does not survive a lack of memory itself.
+ */
 
 #include "fixture.h"
+#include "json.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 
-/* Allocations of this thread until one fails; negative for never. The peer's thread has its own. */
+/* Requests of this thread until one fails; negative for never. The peer's thread has its own. */
 static _Thread_local long countdown = -1;
 
 static bool fails(void)
@@ -15,33 +19,30 @@ static bool fails(void)
 	return countdown >= 0 && countdown-- == 0;
 }
 
-/* These take the place of libc's for json-c and libc themselves as well. */
-void *malloc(size_t size)
-{
-	static void *(*next)(size_t);
+#define WRAP(type, function, failure, parameters, arguments)                                       \
+	type __real_##function parameters;                                                         \
+	type __wrap_##function parameters;                                                         \
+	type __wrap_##function parameters                                                          \
+	{                                                                                          \
+		return fails() ? failure : __real_##function arguments;                            \
+	}
 
-	if (!next)
-		next = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
-	return fails() ? NULL : next(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	static void *(*next)(size_t, size_t);
-
-	if (!next)
-		next = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
-	return fails() ? NULL : next(n, size);
-}
-
-void *realloc(void *pointer, size_t size)
-{
-	static void *(*next)(void *, size_t);
-
-	if (!next)
-		next = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
-	return fails() ? NULL : next(pointer, size);
-}
+WRAP(void *, malloc, NULL, (size_t size), (size))
+WRAP(void *, calloc, NULL, (size_t n, size_t size), (n, size))
+WRAP(void *, realloc, NULL, (void *pointer, size_t size), (pointer, size))
+WRAP(char *, strdup, NULL, (const char *text), (text))
+WRAP(int, vasprintf, -1, (char **ret, const char *format, va_list list), (ret, format, list))
+WRAP(FILE *, open_memstream, NULL, (char **ret, size_t *ret_size), (ret, ret_size))
+WRAP(struct json_object *, json_object_new_object, NULL, (void), ())
+WRAP(struct json_object *, json_object_new_string, NULL, (const char *text), (text))
+WRAP(struct json_object *, json_object_new_int64, NULL, (int64_t number), (number))
+WRAP(struct json_object *, json_object_new_boolean, NULL, (json_bool value), (value))
+WRAP(int, json_object_object_add, -1,
+     (struct json_object * object, const char *name, struct json_object *value),
+     (object, name, value))
+WRAP(const char *, json_object_to_json_string_length, NULL,
+     (struct json_object * object, int flags, size_t *ret_length), (object, flags, ret_length))
+WRAP(struct json_tokener *, json_tokener_new_ex, NULL, (int depth), (depth))
 
 static int do_allocate(struct subidd_client *client)
 {
