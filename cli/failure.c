@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "failure.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+
+DEFINE_CLEANUP(struct subidd_status *, subidd_status_free)
+
+bool is_unreachable(const struct context *context, int r)
+{
+	if (subidd_client_error_name(context->client))
+		return false;
+	return r != -EPROTO && r != -EINVAL && r != -ENOMEM;
+}
+
+static const char *unreachable_hint(int r)
+{
+	switch (-r) {
+	case EACCES:
+		return "be root or join the group subidd";
+	case ETIMEDOUT:
+	case ECONNRESET:
+		return "see journalctl -u subidd";
+	}
+	return "start it: systemctl start subidd.socket";
+}
+
+/* What to do after each error of the daemon that needs no more than its name. */
+static const struct {
+	const char *error;
+	const char *hint;
+} hints[] = {
+	{ "io.subidd.Allocator.PoolExhausted",
+	  "release pods that are gone, or give the pool's owner a larger range" },
+	{ "io.subidd.Allocator.InvalidPool", "see subidctl check" },
+	{ "io.subidd.Allocator.CountMismatch", "release the pod first, or leave out --count" },
+	{ "io.subidd.Allocator.QuotaExceeded",
+	  "release some, or raise MaxAllocationsPerUser= in subidd.conf" },
+	{ "io.subidd.Allocator.StoreFailed", "see journalctl -u subidd" },
+	{ "io.subidd.Allocator.InvalidConfiguration",
+	  "mend it and try again; the one before stays in force" },
+	{ "org.varlink.service.InterfaceNotFound", "is it subidd that listens there?" },
+	{ "org.varlink.service.MethodNotFound", "the daemon is older than this subidctl" },
+	{ "org.varlink.service.MethodNotImplemented", "the daemon is older than this subidctl" },
+};
+
+/* What the daemon takes for the parameters of calls. */
+static const struct {
+	const char *parameter;
+	const char *hint;
+} parameter_hints[] = {
+	{ "pod", "a POD is 1 to 128 of the characters A-Z a-z 0-9 . _ - with a letter or digit "
+		 "first" },
+	{ "count", "--count is a multiple of the pool's unit and not larger than the pool; see "
+		   "subidctl status" },
+	{ "namespace", "--namespace is at most 253 bytes" },
+	{ "name", "--name is at most 253 bytes" },
+};
+
+static char *copy(const char *text)
+{
+	return text ? check_memory(strdup(text)) : NULL;
+}
+
+/* Names the pools that there are. Makes a call, and with that forgets the last error. */
+static char *name_pools(struct context *context, const char *prefix)
+{
+	_cleanup_(subidd_status_freep) struct subidd_status *status = NULL;
+	char *names = NULL;
+	size_t size;
+	FILE *out;
+
+	if (subidd_get_status(context->client, &status) < 0)
+		return copy("see subidctl status");
+	out = check_memory(open_memstream(&names, &size));
+	fputs(prefix, out);
+	for (size_t i = 0; i < status->n_pools; i++)
+		fprintf(out, "%s%s", i > 0 ? ", " : "", status->pools[i]->name);
+	if (fclose(out) != 0)
+		check_memory(NULL);
+	return names;
+}
+
+static char *parameter_hint(struct context *context)
+{
+	const char *parameter = subidd_client_error_string(context->client, "parameter");
+
+	if (!parameter)
+		return NULL;
+	for (size_t i = 0; i < ELEMENTS_OF(parameter_hints); i++)
+		if (strcmp(parameter_hints[i].parameter, parameter) == 0)
+			return copy(parameter_hints[i].hint);
+	if (strcmp(parameter, "pool") == 0)
+		return name_pools(context, "choose one with --pool: ");
+	return NULL;
+}
+
+/* What to do after an error of the daemon, NULL if nothing comes to mind. */
+static char *refusal_hint(struct context *context, int r)
+{
+	const char *error = subidd_client_error_name(context->client);
+
+	for (size_t i = 0; i < ELEMENTS_OF(hints); i++)
+		if (strcmp(hints[i].error, error) == 0)
+			return copy(hints[i].hint);
+	switch (-r) {
+	case ENXIO:
+		return name_pools(context, "there are: ");
+	case EINVAL:
+		return parameter_hint(context);
+	case EACCES:
+		return copy(context->verb->denied);
+	}
+	return NULL;
+}
+
+enum exit_status failure(struct context *context, int r)
+{
+	_cleanup_(freep) char *message = NULL;
+	_cleanup_(freep) char *hint = NULL;
+	bool unreachable = is_unreachable(context, r);
+
+	message = copy(subidd_client_error_message(context->client));
+	if (unreachable)
+		hint = copy(unreachable_hint(r));
+	else if (subidd_client_error_name(context->client))
+		hint = refusal_hint(context, r);
+	complain("%s%s%s", message, hint ? "; " : "", hint ? hint : "");
+	return unreachable ? STATUS_UNREACHABLE : STATUS_REFUSED;
+}

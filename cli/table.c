@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "table.h"
+
+#include "cleanup.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct cell {
+	char *text;
+	enum colour colour;
+};
+
+void table_init(struct table *table, const struct column *columns, size_t n_columns)
+{
+	*table = (struct table){ .columns = columns, .n_columns = n_columns };
+}
+
+void table_done(struct table *table)
+{
+	for (size_t i = 0; i < table->n_cells; i++)
+		free(table->cells[i].text);
+	free(table->cells);
+	table_init(table, table->columns, table->n_columns);
+}
+
+void table_add(struct table *table, enum colour colour, const char *format, ...)
+{
+	_cleanup_(freep) char *text = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	check_memory(text);
+	if (table->n_cells == table->capacity) {
+		table->capacity = table->capacity ? table->capacity * 2 : 64;
+		table->cells = check_memory(
+			reallocarray(table->cells, table->capacity, sizeof(*table->cells)));
+	}
+	table->cells[table->n_cells++] = (struct cell){ escape(text), colour };
+}
+
+/* Columns that a text takes: its bytes but those that continue a character of UTF-8. */
+static size_t text_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+static bool has_titles(const struct table *table)
+{
+	return table->columns[0].title;
+}
+
+static size_t column_width(const struct table *table, size_t column)
+{
+	size_t width = has_titles(table) ? text_width(table->columns[column].title) : 0;
+
+	for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+		size_t n = text_width(table->cells[i].text);
+
+		width = n > width ? n : width;
+	}
+	return width;
+}
+
+static void print_spaces(size_t n)
+{
+	for (; n > 0; n--)
+		putchar(' ');
+}
+
+/* Prints a cell; the last one of a row is not filled up. */
+static void print_cell(const struct table *table, size_t column, size_t width, const char *text,
+		       enum colour colour)
+{
+	bool is_last = column + 1 == table->n_columns;
+	size_t space = width - text_width(text);
+
+	if (table->columns[column].right)
+		print_spaces(space);
+	printf("%s%s%s", colour_begin(colour), text, colour_end(colour));
+	if (!table->columns[column].right && !is_last)
+		print_spaces(space);
+	fputs(is_last ? "\n" : "  ", stdout);
+}
+
+void table_print(const struct table *table)
+{
+	_cleanup_(freep) size_t *widths = check_memory(calloc(table->n_columns, sizeof(*widths)));
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		widths[i] = column_width(table, i);
+	for (size_t i = 0; has_titles(table) && i < table->n_columns; i++)
+		print_cell(table, i, widths[i], table->columns[i].title, COLOUR_BOLD);
+	for (size_t i = 0; i < table->n_cells; i++)
+		print_cell(table, i % table->n_columns, widths[i % table->n_columns],
+			   table->cells[i].text, table->cells[i].colour);
+}
