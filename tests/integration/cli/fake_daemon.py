@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""A daemon that answers from a table, for what the real one would not do on demand."""
+
+import json
+import os
+import socket
+import threading
+
+INTERFACE = "io.subidd.Allocator."
+SERVICE = "org.varlink.service."
+CREATED = 1_700_000_000_000_000
+
+
+def allocation(pod, start, **more):
+    return {"pod": pod, "pool": "kubelet", "start": start, "count": 65536, "state": "active",
+            "origin": "request", "inPool": True, "namespace": "default", "name": "web-0",
+            "clientUid": 0, "createdAt": CREATED, **more}
+
+
+def mapped(value, **more):
+    mappings = [{"containerID": 0, "hostID": value["start"], "size": value["count"]}]
+    return {"allocation": value, **more, "uidMappings": mappings, "gidMappings": mappings}
+
+
+def pool(name, **more):
+    return {"name": name, "owner": name, "valid": True, "start": 65536, "count": 7208960,
+            "unit": 65536, "maxPods": 110, "capacity": 110, "active": 3, "draining": 1,
+            "released": 1, "foreign": 0, "free": 106, "outside": 0, "findings": [], **more}
+
+
+WEB = allocation("web", 131072)
+GONE = allocation("gone", 196608, state="released", releasedAt=CREATED + 60_000_000)
+DRAINING = allocation("busy", 262144, state="draining", releasedAt=CREATED + 60_000_000)
+STRANGE = allocation("strange", 4294770688, inPool=False, origin="kubelet", namespace=None,
+                     name="a\x1b[31mb\n\x9b\x7fé")
+BARE = {key: value for key, value in allocation("bare", 327680).items()
+        if key not in ("namespace", "name")}
+
+BROKEN = pool("broken", valid=False, start=0, count=0, capacity=0, active=0, draining=0, released=0,
+              free=0, outside=2, findings=[
+                  {"rule": "start-unaligned", "level": "error", "file": "/etc/subuid", "line": 3,
+                   "message": "the start 65537 is no multiple of 65536"},
+                  {"rule": "no-owner-account", "level": "error",
+                   "message": "there is no account broken"},
+                  {"rule": "well-known-range", "level": "warning", "file": "/etc/subgid",
+                   "message": "it crosses 100000-600100000"}])
+STATUS = {"version": "0.1.0", "startedAt": CREATED, "pools": [pool("kubelet"), BROKEN],
+          "store": {"path": "/var/lib/subidd/allocations.db", "schema": 1, "allocations": 5,
+                    "size": 36864},
+          "clients": {"connections": 1, "maxConnections": 1024, "refused": 0, "calls": 17}}
+
+
+class Refused(Exception):
+    """An error as the reply: its name and its parameters."""
+
+    def __init__(self, error, **parameters):
+        super().__init__(error)
+        self.message = {"error": error, "parameters": parameters}
+
+
+# Pods that stand for an error of each call about them.
+REFUSALS = {
+    "none": Refused(INTERFACE + "NoSuchAllocation", pod="none"),
+    "full": Refused(INTERFACE + "PoolExhausted", pool="kubelet", capacity=110, active=104,
+                    draining=3, waiting=2, foreign=1),
+    "broken": Refused(INTERFACE + "InvalidPool", pool="broken", rule="start-unaligned",
+                      message="/etc/subuid:3: the start 65537 is no multiple of 65536"),
+    "large": Refused(INTERFACE + "CountMismatch", pod="large", have=65536, want=131072),
+    "quota": Refused(INTERFACE + "QuotaExceeded", limit=10),
+    "disk": Refused(INTERFACE + "StoreFailed", message="database or disk is full"),
+    "denied": Refused(SERVICE + "PermissionDenied"),
+    "../evil": Refused(SERVICE + "InvalidParameter", parameter="pod"),
+    "choose": Refused(SERVICE + "InvalidParameter", parameter="pool"),
+    "odd": Refused(SERVICE + "InvalidParameter", parameter="count"),
+    "older": Refused(SERVICE + "MethodNotFound", method=INTERFACE + "Allocate"),
+    "other": Refused(SERVICE + "InterfaceNotFound", interface="io.subidd.Allocator"),
+    "strange": Refused("com.example.Strange"),
+}
+
+
+def allocate(parameters):
+    if parameters.get("pool") == "nowhere":
+        raise Refused(INTERFACE + "NoSuchPool", pool="nowhere")
+    value = allocation(parameters["pod"], 131072, count=parameters.get("count", 65536),
+                       **{key: parameters[key] for key in ("namespace", "name") if key in parameters})
+    return mapped(value, outcome={"again": "existing", "back": "revived"}.get(value["pod"], "created"))
+
+
+def release(parameters):
+    pod = parameters["pod"]
+    if pod == "unknown":
+        return {"released": False}
+    if pod == "gone":
+        return {"released": False, "allocation": GONE}
+    if pod == "busy":
+        return {"released": True, "allocation": DRAINING}
+    return {"released": True, "allocation": {**GONE, "pod": pod}}
+
+
+def get(parameters):
+    return mapped({"web": WEB, "gone": GONE, "busy": DRAINING, "strange-one": {**STRANGE, "pod": "strange-one"},
+                   "bare": BARE}[parameters["pod"]])
+
+
+def lookup(parameters):
+    if parameters["id"] < 65536:
+        raise Refused(INTERFACE + "NoSuchAllocation", id=parameters["id"])
+    return {"allocation": WEB, "containerID": parameters["id"] - WEB["start"]}
+
+
+def listed(parameters):
+    if parameters.get("pool") == "nowhere":
+        raise Refused(INTERFACE + "NoSuchPool", pool="nowhere")
+    if parameters.get("pool") == "many":
+        for i in range(20):
+            yield {"allocations": [allocation(f"pod-{i}-{j}", 65536) for j in range(256)]}
+    rows = [WEB, GONE, DRAINING, BARE, STRANGE] if parameters.get("pool") != "empty" else []
+    rows = [row for row in rows if parameters.get("state") in (None, row["state"])]
+    yield {"allocations": rows[:2]}
+    yield {"allocations": rows[2:]}
+
+
+METHODS = {"Allocate": allocate, "Release": release, "Get": get, "Lookup": lookup,
+           "GetStatus": lambda parameters: STATUS, "Reload": lambda parameters: {"pools": STATUS["pools"]}}
+
+
+class FakeDaemon:
+    """Serves a socket in threads; attributes change what it says."""
+
+    def __init__(self, path):
+        self.refusal = None  # of every call
+        self.status = None   # in place of STATUS
+        self.path = path
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection = self.listener.accept()[0]
+            threading.Thread(target=self.serve_connection, args=(connection,), daemon=True).start()
+
+    def replies(self, call):
+        method = call["method"].removeprefix(INTERFACE)
+        parameters = call.get("parameters", {})
+        if self.refusal and method != "GetStatus":
+            raise self.refusal
+        if parameters.get("pod") in REFUSALS:
+            raise REFUSALS[parameters["pod"]]
+        if method == "List":
+            *first, last = listed(parameters)
+            yield from ({"parameters": reply, "continues": True} for reply in first)
+            yield {"parameters": last}
+        elif method == "GetStatus" and self.status:
+            yield {"parameters": self.status}
+        else:
+            yield {"parameters": METHODS[method](parameters)}
+
+    def serve_connection(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            buffer = b""
+            while chunk := stream.read1(65536):
+                buffer += chunk
+                while b"\0" in buffer:
+                    text, buffer = buffer.split(b"\0", 1)
+                    try:
+                        self.answer(connection, json.loads(text))
+                    except OSError:
+                        return
+
+    def answer(self, connection, call):
+        pod = call.get("parameters", {}).get("pod")
+        if pod == "hangup":
+            connection.shutdown(socket.SHUT_RDWR)
+            return
+        if pod == "garbage":
+            connection.sendall(b'{"parameters":\0')
+            return
+        try:
+            for reply in self.replies(call):
+                connection.sendall(json.dumps(reply).encode() + b"\0")
+        except Refused as refusal:
+            connection.sendall(json.dumps(refusal.message).encode() + b"\0")
+
+    def close(self):
+        os.unlink(self.path)
+        self.listener.close()
