@@ -30,10 +30,10 @@ static void print_pool(const struct subidd_pool *pool)
 	print_escaped(stdout, pool->name);
 	fputs(" (owner ", stdout);
 	print_escaped(stdout, pool->owner);
-	if (pool->valid && pool->unit > 0)
+	if (pool->valid)
 		printf("): %svalid%s, %u:%u, %u units of %u for %u pods\n",
 		       colour_begin(COLOUR_GREEN), colour_end(COLOUR_GREEN), pool->start,
-		       pool->count, pool->count / pool->unit, pool->unit, pool->max_pods);
+		       pool->count, pool->capacity, pool->unit, pool->max_pods);
 	else
 		printf("): %sinvalid%s\n", colour_begin(COLOUR_RED), colour_end(COLOUR_RED));
 	for (size_t i = 0; i < pool->n_findings; i++)
