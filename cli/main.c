@@ -36,8 +36,7 @@ static void print_help(void)
 	     "\n"
 	     "Exit status: 0 done, 1 refused or found wrong, 2 bad usage, 3 the daemon cannot be reached.\n"
 	     "\n"
-	     "Example:\n"
-	     "  subidctl allocate web -o range");
+	     "Example: subidctl allocate web -o range");
 }
 
 static void print_verb_help(const struct verb *verb)

@@ -1,68 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""subidctl against a transcript: test_cli.py BUILD_FOLDER [--update]
-
-Each block of transcript.txt is a shell command after "$ ", what it prints ("! " marks a line on
-standard error) and its exit status. The fake daemon listens at ./socket. --update writes it anew.
-"""
+"""subidctl against a daemon that answers from a table: test_fake.py BUILD_FOLDER [--update]"""
 
 import json
 import os
 import pathlib
 import pty
-import re
 import shlex
 import subprocess
-import sys
 import tempfile
 
 import fake_daemon
+import transcript
 
-BUILD = pathlib.Path(sys.argv[1]).resolve()
-TRANSCRIPT = pathlib.Path(__file__).with_name("transcript.txt")
-
-
-def environment():
-    return {"PATH": f"{BUILD / 'cli'}:{os.environ['PATH']}", "TZ": "UTC0", "LC_ALL": "C.UTF-8",
-            "SUBIDD_SOCKET": "socket", "SUBIDD_DAEMON": "./daemon", "TERM": "xterm",
-            **{key: os.environ[key] for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if key in os.environ}}
-
-
-def run(command):
-    """What a block should look like."""
-    result = subprocess.run(["/bin/sh", "-c", command], env=environment(), text=True, timeout=60,
-                            capture_output=True, stdin=subprocess.DEVNULL, check=False)
-    errors = "".join(f"! {line}\n" for line in result.stderr.splitlines())
-    return f"$ {command}\n{result.stdout}{errors}=> {result.returncode}\n"
-
-
-def blocks(text):
-    """The blocks of a transcript, with comments as blocks of their own."""
-    return re.findall(r"^#.*\n|^\$ (?:.*\n)*?=> \d+\n", text, re.MULTILINE)
-
-
-def command_of(block):
-    return block.split("\n", 1)[0].removeprefix("$ ")
-
-
-class Tap:
-    """Prints results, and what was different."""
-
-    def __init__(self):
-        self.n = self.failed = 0
-
-    def equal(self, name, got, wanted):
-        self.n += 1
-        self.failed += got != wanted
-        print(f"{'ok' if got == wanted else 'not ok'} {self.n} - {name.replace('#', '')}")
-        if got != wanted:
-            for what, text in ("got", got), ("wanted", wanted):
-                print("\n".join(f"# {what}: {line}" for line in str(text).splitlines()))
+ENVIRONMENT = transcript.environment(SUBIDD_SOCKET="socket", SUBIDD_DAEMON="./daemon")
 
 
 def on_terminal(command, **more):
     """What the command prints on a terminal."""
     leader, follower = pty.openpty()
-    with subprocess.Popen(shlex.split(command), env={**environment(), **more}, stdout=follower,
+    with subprocess.Popen(shlex.split(command), env={**ENVIRONMENT, **more}, stdout=follower,
                           stdin=subprocess.DEVNULL):
         os.close(follower)
         text = b""
@@ -97,11 +53,11 @@ def test_json(tap):
             "list --pool many": {"allocations": [row for reply in fake_daemon.listed({"pool": "many"})
                                                  for row in reply["allocations"]]},
     }.items():
-        result = subprocess.run(["subidctl", "--json", *command.split()], env=environment(), text=True,
+        result = subprocess.run(["subidctl", "--json", *command.split()], env=ENVIRONMENT, text=True,
                                 capture_output=True, check=False)
         tap.equal(f"--json {command}", json.loads(result.stdout), wanted)
     for name in "oci", "cri", "kubelet":
-        result = subprocess.run(["subidctl", "show", "web", "-o", name], env=environment(), text=True,
+        result = subprocess.run(["subidctl", "show", "web", "-o", name], env=ENVIRONMENT, text=True,
                                 capture_output=True, check=True)
         tap.equal(f"-o {name} is one line of JSON", (bool(json.loads(result.stdout)),
                                                     result.stdout.count("\n")), (True, 1))
@@ -116,7 +72,7 @@ def test_denied_reload(tap, daemon):
              "subidctl: the daemon's configuration is broken: /etc/subidd/subidd.conf:4: unknown key; "
              "mend it and try again; the one before stays in force\n")):
         daemon.refusal = refusal
-        result = subprocess.run(["subidctl", "reload"], env=environment(), text=True,
+        result = subprocess.run(["subidctl", "reload"], env=ENVIRONMENT, text=True,
                                 capture_output=True, check=False)
         tap.equal(f"reload: {refusal}", (result.stderr, result.returncode), (wanted, 1))
     daemon.refusal = None
@@ -128,7 +84,7 @@ def test_sound_pools(tap, daemon):
             ("check", "pool kubelet (owner kubelet): valid, 65536:7208960, 110 units of 65536 for 110 "
                       "pods\n"),
             ("status", "calls        17\n")):
-        result = subprocess.run(["subidctl", command], env=environment(), text=True,
+        result = subprocess.run(["subidctl", command], env=ENVIRONMENT, text=True,
                                 capture_output=True, check=False)
         tap.equal(f"{command} of sound pools", (result.stdout[-len(wanted):], result.returncode),
                   (wanted, 0))
@@ -141,7 +97,8 @@ def test_closed_socket(tap):
         return
     os.chmod("socket", 0o660)
     os.chmod(".", 0o755)
-    got = run("setpriv --reuid=65534 --regid=65534 --clear-groups subidctl list")
+    got = transcript.run("setpriv --reuid=65534 --regid=65534 --clear-groups subidctl list",
+                         ENVIRONMENT)
     tap.equal("a socket that may not be opened", got.split("\n", 1)[1],
               "! subidctl: cannot connect to the daemon at socket: Permission denied; be root or join "
               "the group subidd\n=> 3\n")
@@ -155,19 +112,13 @@ def make_daemon_program():
 
 
 def main():
-    text = TRANSCRIPT.read_text(encoding="utf-8")
+    wanted = pathlib.Path(__file__).with_name("fake.txt")
+    tap = transcript.Tap()
     with tempfile.TemporaryDirectory(prefix="subidd-cli-") as folder:
         os.chdir(folder)
         make_daemon_program()
         daemon = fake_daemon.FakeDaemon("socket")
-        if "--update" in sys.argv:
-            TRANSCRIPT.write_text("\n".join(block if block[0] == "#" else run(command_of(block))
-                                            for block in blocks(text)), encoding="utf-8")
-            return 0
-        tap = Tap()
-        for block in blocks(text):
-            if block[0] == "$":
-                tap.equal(command_of(block), run(command_of(block)), block)
+        transcript.compare(tap, wanted, ENVIRONMENT)
         test_colour(tap)
         test_json(tap)
         test_denied_reload(tap, daemon)
@@ -175,8 +126,7 @@ def main():
         test_closed_socket(tap)
         daemon.close()
         os.chdir("/")
-    print(f"1..{tap.n}")
-    return tap.failed > 0
+    tap.done()
 
 
-sys.exit(main())
+main()

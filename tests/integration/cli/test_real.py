@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""subidctl against the real daemon on a scratch root: test_real.py BUILD_FOLDER [--update]"""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import transcript
+
+# A range that no other software has by default, so that no pool has warnings.
+FILES = {
+    "subuid": "kubelet:2000224256:196608\n",
+    "subgid": "kubelet:2000224256:196608\n",
+    "passwd": "root:x:0:0::/root:/bin/sh\nkubelet:x:999:999::/:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nkubelet:x:999:\n",
+    "subidd/subidd.conf": "[Pool kubelet]\nMaxPods=3\n",
+}
+
+ENVIRONMENT = transcript.environment(SUBIDD_SOCKET="root/run/subidd/io.subidd.Allocator",
+                                     SUBIDD_DAEMON=str(transcript.BUILD / "daemon" / "subidd"))
+
+
+def mask(text):
+    """Times, versions and sizes are different each time, and so is the scratch folder."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
+    text = re.sub(r'("(?:createdAt|releasedAt|startedAt)":)\d+', r"\1TIME", text)
+    text = re.sub(r"(schema \d+, \d+ allocations, )\d+ bytes", r"\1SIZE bytes", text)
+    return text.replace(os.getcwd() + "/", "")
+
+
+def make_root():
+    for name, text in FILES.items():
+        path = pathlib.Path("root/etc", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="ascii")
+
+
+def start_daemon():
+    """Starts the daemon and waits until it says that it is ready."""
+    daemon = subprocess.Popen(["subidd", "--root", "root"], env=ENVIRONMENT, text=True,
+                              stderr=subprocess.PIPE)
+    for line in daemon.stderr:
+        if line.rstrip().endswith("is ready"):
+            return daemon
+    raise RuntimeError("the daemon did not start")
+
+
+def main():
+    tap = transcript.Tap()
+    with tempfile.TemporaryDirectory(prefix="subidd-cli-") as folder:
+        os.chdir(folder)
+        make_root()
+        with start_daemon() as daemon:
+            try:
+                transcript.compare(tap, pathlib.Path(__file__).with_name("real.txt"), ENVIRONMENT, mask)
+            finally:
+                daemon.terminate()
+                daemon.communicate(timeout=60)
+        tap.equal("the daemon stops cleanly", daemon.returncode, 0)
+        os.chdir("/")
+    tap.done()
+
+
+main()
