@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -47,6 +48,20 @@ def start_daemon():
     raise RuntimeError("the daemon did not start")
 
 
+def test_unshare(tap):
+    """unshare(1) takes what -o unshare prints, with the range in root's own entries."""
+    if os.geteuid() != 0 or not shutil.which("newuidmap"):
+        return
+    pathlib.Path("entries").write_text("root:2000224256:196608\n", encoding="ascii")
+    script = ("mount --bind entries /etc/subuid && mount --bind entries /etc/subgid && "
+              "unshare --user $(subidctl show db -o unshare) cat /proc/self/uid_map /proc/self/gid_map")
+    result = subprocess.run(["unshare", "--mount", "sh", "-c", script], env=ENVIRONMENT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if "Operation not permitted" in result.stdout:
+        return  # no namespaces in this container
+    tap.equal("unshare takes it", result.stdout.split(), ["0", "2000289792", "65536"] * 2)
+
+
 def main():
     tap = transcript.Tap()
     with tempfile.TemporaryDirectory(prefix="subidd-cli-") as folder:
@@ -55,6 +70,7 @@ def main():
         with start_daemon() as daemon:
             try:
                 transcript.compare(tap, pathlib.Path(__file__).with_name("real.txt"), ENVIRONMENT, mask)
+                test_unshare(tap)
             finally:
                 daemon.terminate()
                 daemon.communicate(timeout=60)
