@@ -98,8 +98,9 @@ def release(parameters):
 
 
 def get(parameters):
-    return mapped({"web": WEB, "gone": GONE, "busy": DRAINING, "strange-one": {**STRANGE, "pod": "strange-one"},
-                   "bare": BARE}[parameters["pod"]])
+    known = {"web": WEB, "gone": GONE, "busy": DRAINING, "bare": BARE,
+             "strange-one": {**STRANGE, "pod": "strange-one"}}
+    return mapped(known[parameters["pod"]])
 
 
 def lookup(parameters):
