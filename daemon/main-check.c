@@ -11,8 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Standard error has been told before; a full disk under standard output must not pass as success.
- */
+/* A full disk under standard output must not pass as success. */
 static int finish(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
