@@ -56,13 +56,13 @@ int store_prepare(struct store *store)
 	return SQLITE_OK;
 }
 
-/* A use of a statement: got with get_statement(), given back by going out of scope. */
-static void statement_resetp(sqlite3_stmt **s)
+/* Ends the use of a statement, so that it holds neither a lock nor somebody's text. Hands R on. */
+static int end_use(sqlite3_stmt *s, int r)
 {
-	if (!*s)
-		return;
-	sqlite3_reset(*s);
-	sqlite3_clear_bindings(*s);
+	sqlite3_reset(s);
+	if (s)
+		sqlite3_clear_bindings(s);
+	return r;
 }
 
 static void bind_text(sqlite3_stmt *s, int column, const char *text, int *r)
@@ -138,140 +138,119 @@ static int read_row(sqlite3_stmt *s, struct allocation *ret)
 	return 0;
 }
 
-static sqlite3_stmt *get_statement(struct store *store, enum statement statement)
+/* Steps to the one row of a query that was bound with the result BOUND. */
+static int read_one(sqlite3_stmt *s, int bound, struct allocation *ret)
 {
-	return store->statements[statement];
-}
-
-/* The one row of a query. */
-static int read_one(sqlite3_stmt *s, struct allocation *ret)
-{
-	int r = sqlite3_step(s);
+	int r = bound == SQLITE_OK ? sqlite3_step(s) : bound;
 
 	if (r == SQLITE_DONE)
-		return STORE_E_NOT_FOUND;
-	return r == SQLITE_ROW ? read_row(s, ret) : store_errno(r);
+		r = STORE_E_NOT_FOUND;
+	else
+		r = r == SQLITE_ROW ? read_row(s, ret) : store_errno(r);
+	return end_use(s, r);
 }
 
 int store_get(struct store *store, const char *pod, struct allocation *ret)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_GET);
+	sqlite3_stmt *s = store->statements[STATEMENT_GET];
 	int r = SQLITE_OK;
 
-	if (!s)
-		return -EIO;
 	bind_text(s, 1, pod, &r);
-	return r == SQLITE_OK ? read_one(s, ret) : store_errno(r);
+	return read_one(s, r, ret);
 }
 
 int store_lookup(struct store *store, uint32_t id, struct allocation *ret)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_LOOKUP);
+	sqlite3_stmt *s = store->statements[STATEMENT_LOOKUP];
 	int r = SQLITE_OK;
 
-	if (!s)
-		return -EIO;
 	bind_number(s, 1, id, &r);
-	return r == SQLITE_OK ? read_one(s, ret) : store_errno(r);
+	return read_one(s, r, ret);
 }
 
 /* Runs a statement that changes one row. */
-static int change(struct store *store, sqlite3_stmt *s)
+static int change_one(struct store *store, sqlite3_stmt *s, int bound)
 {
-	int r = sqlite3_step(s);
+	int r = bound == SQLITE_OK ? sqlite3_step(s) : bound;
 
 	if (r == SQLITE_DONE)
-		return sqlite3_changes(store->db) > 0 ? 0 : STORE_E_NOT_FOUND;
-	return (r & 0xff) == SQLITE_CONSTRAINT ? (int)STORE_E_CONFLICT : store_errno(r);
+		r = sqlite3_changes(store->db) > 0 ? 0 : STORE_E_NOT_FOUND;
+	else
+		r = (r & 0xff) == SQLITE_CONSTRAINT ? (int)STORE_E_CONFLICT : store_errno(r);
+	return end_use(s, r);
 }
 
 int store_insert(struct store *store, const struct allocation *allocation)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_INSERT);
-	int r;
+	sqlite3_stmt *s = store->statements[STATEMENT_INSERT];
 
-	if (!s)
-		return -EIO;
-	r = bind_allocation(s, allocation);
-	return r == SQLITE_OK ? change(store, s) : store_errno(r);
+	return change_one(store, s, bind_allocation(s, allocation));
 }
 
 int store_update(struct store *store, const struct allocation *allocation)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_UPDATE);
-	int r;
+	sqlite3_stmt *s = store->statements[STATEMENT_UPDATE];
 
-	if (!s)
-		return -EIO;
-	r = bind_allocation(s, allocation);
-	return r == SQLITE_OK ? change(store, s) : store_errno(r);
+	return change_one(store, s, bind_allocation(s, allocation));
 }
 
 int store_delete(struct store *store, uint32_t start)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_DELETE);
+	sqlite3_stmt *s = store->statements[STATEMENT_DELETE];
 	int r = SQLITE_OK;
 
-	if (!s)
-		return -EIO;
 	bind_number(s, 1, start, &r);
-	return r == SQLITE_OK ? change(store, s) : store_errno(r);
+	return change_one(store, s, r);
 }
 
-static int each(sqlite3_stmt *s, store_row_fn row, void *userdata)
+static int each(sqlite3_stmt *s, int bound, store_row_fn row, void *userdata)
 {
-	for (;;) {
-		struct allocation allocation;
-		int r = sqlite3_step(s);
+	int r = bound == SQLITE_OK ? 0 : store_errno(bound);
 
+	while (r == 0) {
+		struct allocation allocation;
+
+		r = sqlite3_step(s);
 		if (r == SQLITE_DONE)
-			return 0;
+			return end_use(s, 0);
 		r = r == SQLITE_ROW ? read_row(s, &allocation) : store_errno(r);
 		if (r == 0)
 			r = row(&allocation, userdata);
-		if (r != 0)
-			return r;
 	}
+	return end_use(s, r);
 }
 
 int store_each_from(struct store *store, uint32_t first, store_row_fn row, void *userdata)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_EACH_FROM);
+	sqlite3_stmt *s = store->statements[STATEMENT_EACH_FROM];
 	int r = SQLITE_OK;
 
-	if (!s)
-		return -EIO;
 	bind_number(s, 1, first, &r);
-	return r == SQLITE_OK ? each(s, row, userdata) : store_errno(r);
+	return each(s, r, row, userdata);
 }
 
 int store_each_in(struct store *store, struct id_range range, store_row_fn row, void *userdata)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_EACH_IN);
+	sqlite3_stmt *s = store->statements[STATEMENT_EACH_IN];
 	int r = SQLITE_OK;
 
-	if (!s)
-		return -EIO;
 	bind_number(s, 1, range.start, &r);
 	bind_number(s, 2, id_range_end(range), &r);
-	return r == SQLITE_OK ? each(s, row, userdata) : store_errno(r);
+	return each(s, r, row, userdata);
 }
 
 int store_get_facts(struct store *store, struct store_facts *ret)
 {
-	_cleanup_(statement_resetp) sqlite3_stmt *s = get_statement(store, STATEMENT_FACTS);
-	int r;
+	sqlite3_stmt *s = store->statements[STATEMENT_FACTS];
+	int r = sqlite3_step(s);
 
-	if (!s)
-		return -EIO;
-	r = sqlite3_step(s);
 	if (r != SQLITE_ROW)
-		return store_errno(r);
+		return end_use(s, store_errno(r));
 	*ret = (struct store_facts){
 		.path = store->path,
 		.n_allocations = (uint64_t)sqlite3_column_int64(s, 0),
 		.size = (uint64_t)sqlite3_column_int64(s, 1),
 		.schema = sqlite3_column_int(s, 2),
 	};
-	return 0;
+	return end_use(s, 0);
 }

@@ -9,47 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 DEFINE_CLEANUP(struct store *, store_free)
-
-int store_errno(int sqlite_result)
-{
-	switch (sqlite_result & 0xff) {
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return -EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EUCLEAN;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	}
-	return -EIO;
-}
-
-int store_refuse(char **ret_message, int r, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	if (vasprintf(ret_message, format, arguments) < 0)
-		*ret_message = NULL;
-	va_end(arguments);
-	return r;
-}
 
 static int make_folder(const char *dir, char **ret_message)
 {
@@ -185,19 +150,11 @@ int store_reopen(struct store *store)
 	return r > 0 ? -EUCLEAN : r;
 }
 
-const char *store_message(const struct store *store)
-{
-	return store->db ? sqlite3_errmsg(store->db) : "the database cannot be opened";
-}
-
 static int run(struct store *store, enum statement statement)
 {
 	sqlite3_stmt *s = store->statements[statement];
-	int r;
+	int r = sqlite3_step(s);
 
-	if (!s)
-		return -EIO;
-	r = sqlite3_step(s);
 	sqlite3_reset(s);
 	return r == SQLITE_DONE ? 0 : store_errno(r);
 }
