@@ -189,5 +189,9 @@ int store_undo(struct store *store)
 {
 	int r = run(store, STATEMENT_UNDO);
 
-	return r < 0 ? r : run(store, STATEMENT_KEEP);
+	if (r == 0)
+		r = run(store, STATEMENT_KEEP);
+	if (r < 0)
+		run(store, STATEMENT_ROLLBACK);
+	return r;
 }

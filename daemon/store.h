@@ -55,7 +55,10 @@ int store_begin(struct store *store);
 int store_commit(struct store *store);
 bool store_in_transaction(const struct store *store);
 
-/* One request within the transaction: what came since the mark is kept, or undone. */
+/*
+ * One request within the transaction: what came since the mark is kept, or undone. Where it cannot
+ * be undone alone, the whole transaction is, and store_in_transaction() says so.
+ */
 int store_mark(struct store *store);
 int store_keep(struct store *store);
 int store_undo(struct store *store);
