@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "testing.h"
+
+#include "core/units.h"
+
+#include <stdbool.h>
+
+#define NONE NO_UNIT
+
+/*
+ * A pool as a text, a letter a unit: "." fresh, a digit released (0 longest ago), "d" draining, "f"
+ * foreign, "A" active, "R" reserved.
+ */
+static struct unit_map map_of(const char *text)
+{
+	struct unit_map map = {};
+
+	assert_int_equal(unit_map_init(&map, (uint32_t)strlen(text)), 0);
+	for (uint32_t i = 0; text[i]; i++) {
+		if (text[i] >= '0' && text[i] <= '9')
+			unit_map_fill(&map, i, 1, UNIT_RELEASED, (uint64_t)(text[i] - '0') + 1);
+		else
+			unit_map_fill(&map, i, 1,
+				      text[i] == 'd'   ? UNIT_DRAINING
+				      : text[i] == 'f' ? UNIT_FOREIGN
+				      : text[i] == 'A' ? UNIT_ACTIVE
+				      : text[i] == 'R' ? UNIT_RESERVED
+						       : UNIT_FRESH,
+				      0);
+	}
+	assert_int_equal(unit_map_seal(&map), 0);
+	return map;
+}
+
+static const struct {
+	const char *pool;
+	uint32_t n_units, first;
+} choices[] = {
+	{ "", 1, NONE },
+	{ ".", 0, NONE },
+	{ ".", 1, 0 },
+	{ ".", 2, NONE },
+	{ "A", 1, NONE },
+	{ "A", UINT32_MAX, NONE },
+	{ "...", 1, 0 },
+	{ "A..", 1, 1 },
+	{ "AA.", 1, 2 },
+	/* never-used units before all others, wherever they are */
+	{ "0.", 1, 1 },
+	{ "0123456789.", 1, 10 },
+	/* then the one that was released longest ago */
+	{ "210", 1, 2 },
+	{ "102", 1, 1 },
+	{ "A3A1A2A", 1, 3 },
+	/* the same release: the first one */
+	{ "A00", 1, 1 },
+	/* nothing but fresh and released units is ever chosen */
+	{ "dfAR", 1, NONE },
+	{ "dfAR.", 1, 4 },
+	{ "R9dfA", 1, 1 },
+	{ ".R.", 2, NONE },
+	{ ".d.", 2, NONE },
+	{ ".f.", 2, NONE },
+	{ ".A.", 2, NONE },
+	{ "0R0", 2, NONE },
+	{ "0d1f2A3", 2, NONE },
+	/* runs: all fresh first, from the start */
+	{ "....", 4, 0 },
+	{ "....", 5, NONE },
+	{ ".A..", 2, 2 },
+	{ ".A.A..A...", 2, 4 },
+	{ ".A.A..A...", 3, 7 },
+	{ ".A.A..A...", 4, NONE },
+	{ "00..", 2, 2 },
+	{ "0.0..", 2, 3 },
+	/* then the run whose latest release is the earliest, fresh units counting as never released
+	 */
+	{ "0.1", 2, 0 },
+	{ "1.0", 2, 1 },
+	{ "9.8.7A.6", 2, 6 },
+	{ "3210", 2, 2 },
+	{ "0123", 2, 0 },
+	{ "0912A345", 2, 2 },
+	{ "0912A345", 3, 5 },
+	{ "0912A345", 4, 0 },
+	{ "5050", 2, 0 },
+	{ "505.0", 2, 3 },
+	{ "9999", 4, 0 },
+	{ "1111", 2, 0 },
+	{ "0A1A22", 2, 4 },
+	/* a queue that began before a gap must not reach over it */
+	{ "12A21", 2, 0 },
+	{ "1A2", 2, NONE },
+	{ "9A0.A", 2, 2 },
+	{ "876543210", 3, 6 },
+	{ "012345678", 3, 0 },
+	{ "302415", 3, 0 },
+	{ "304415", 3, 0 },
+	{ "314405", 3, 0 },
+	{ "514302", 3, 3 },
+};
+
+static void test_choices(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(choices); i++) {
+		_cleanup_(unit_map_done) struct unit_map map = map_of(choices[i].pool);
+		uint32_t first = NONE;
+		int r = unit_map_choose(&map, choices[i].n_units, &first);
+
+		if (first != choices[i].first)
+			print_error("# \"%s\", %u units: %d\n", choices[i].pool, choices[i].n_units,
+				    (int)first);
+		assert_int_equal(r, choices[i].first != NONE);
+		assert_int_equal(first, choices[i].first);
+	}
+}
+
+/* Rows come in any order, and several may touch one unit: the strongest state, the last release. */
+static void test_fill(void **state)
+{
+	static const struct {
+		enum unit_state a, b, expected;
+	} cases[] = {
+		{ UNIT_RELEASED, UNIT_FRESH, UNIT_RELEASED },
+		{ UNIT_RELEASED, UNIT_DRAINING, UNIT_DRAINING },
+		{ UNIT_DRAINING, UNIT_FOREIGN, UNIT_FOREIGN },
+		{ UNIT_FOREIGN, UNIT_ACTIVE, UNIT_ACTIVE },
+		{ UNIT_ACTIVE, UNIT_RESERVED, UNIT_RESERVED },
+		{ UNIT_RELEASED, UNIT_RESERVED, UNIT_RESERVED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(cases); i++)
+		for (int turned = 0; turned < 2; turned++) {
+			_cleanup_(unit_map_done) struct unit_map map = {};
+
+			assert_int_equal(unit_map_init(&map, 3), 0);
+			unit_map_fill(&map, 1, 1, turned ? cases[i].b : cases[i].a, 0);
+			unit_map_fill(&map, 1, 1, turned ? cases[i].a : cases[i].b, 0);
+			assert_int_equal(unit_map_seal(&map), 0);
+			assert_int_equal(unit_map_state(&map, 0), UNIT_FRESH);
+			assert_int_equal(unit_map_state(&map, 1), cases[i].expected);
+			assert_int_equal(unit_map_state(&map, 2), UNIT_FRESH);
+			assert_int_equal(map.n_in_state[cases[i].expected], 1);
+			assert_int_equal(map.n_in_state[UNIT_FRESH], 2);
+		}
+}
+
+static void test_fill_order(void **state)
+{
+	static const uint64_t orders[] = { 5, 3, 9, 1, 7 };
+	uint32_t first;
+
+	(void)state;
+	for (uint32_t shift = 0; shift < 5; shift++) {
+		_cleanup_(unit_map_done) struct unit_map map = {};
+
+		assert_int_equal(unit_map_init(&map, 5), 0);
+		for (uint32_t i = 0; i < 5; i++) {
+			uint32_t unit = (i + shift) % 5;
+
+			unit_map_fill(&map, unit, 1, UNIT_RELEASED, orders[unit]);
+		}
+		/* one unit, two releases: the later one counts */
+		unit_map_fill(&map, 3, 1, UNIT_RELEASED, 8);
+		unit_map_fill(&map, 3, 1, UNIT_RELEASED, 2);
+		assert_int_equal(unit_map_seal(&map), 0);
+		for (uint32_t i = 0; i < 5; i++) {
+			static const uint32_t expected[] = { 1, 0, 4, 3, 2 };
+
+			assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+			assert_int_equal(first, expected[i]);
+			unit_map_set(&map, first, UNIT_ACTIVE, 0);
+		}
+		assert_int_equal(unit_map_choose(&map, 1, &first), 0);
+	}
+}
+
+/* A unit that becomes fresh again in front of the hint is found again. */
+static void test_fresh_again(void **state)
+{
+	_cleanup_(unit_map_done) struct unit_map map = map_of("AAAA.");
+	uint32_t first;
+
+	(void)state;
+	unit_map_set(&map, 4, UNIT_ACTIVE, 0);
+	assert_int_equal(unit_map_choose(&map, 1, &first), 0);
+	unit_map_set(&map, 3, UNIT_FRESH, 0);
+	unit_map_set(&map, 1, UNIT_FRESH, 0);
+	assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+	assert_int_equal(first, 1);
+	unit_map_set(&map, 2, UNIT_FRESH, 0);
+	assert_int_equal(unit_map_choose(&map, 3, &first), 1);
+	assert_int_equal(first, 1);
+	unit_map_set(&map, 1, UNIT_RELEASED, 1);
+	assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+	assert_int_equal(first, 2);
+	unit_map_set(&map, 1, UNIT_FRESH, 0);
+	assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+	assert_int_equal(first, 1);
+}
+
+static void test_done_twice(void **state)
+{
+	struct unit_map map = {};
+
+	(void)state;
+	unit_map_done(&map);
+	assert_int_equal(unit_map_init(&map, 0), 0);
+	assert_int_equal(unit_map_seal(&map), 0);
+	unit_map_done(&map);
+	unit_map_done(&map);
+}
+
+/* The dumbest model: what each unit is, searched from end to end. */
+struct model {
+	uint32_t n_units;
+	enum unit_state *states;
+	uint64_t *orders; /* of the release; 0 for a unit that is not released */
+};
+
+/* The latest release in a run, 0 if all of it is fresh; UINT64_MAX if not all of it is free. */
+static uint64_t model_latest(const struct model *model, uint32_t first, uint32_t n)
+{
+	uint64_t latest = 0;
+
+	for (uint32_t i = first; i < first + n; i++) {
+		if (model->states[i] > UNIT_RELEASED)
+			return UINT64_MAX;
+		if (model->orders[i] > latest)
+			latest = model->orders[i];
+	}
+	return latest;
+}
+
+static bool model_choose(const struct model *model, uint32_t n, uint32_t *ret)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (uint32_t i = 0; n <= model->n_units && i <= model->n_units - n && best > 0; i++) {
+		uint64_t latest = model_latest(model, i, n);
+
+		if (latest < best) {
+			best = latest;
+			*ret = i;
+		}
+	}
+	return best != UINT64_MAX;
+}
+
+static void compare(const struct unit_map *map, const struct model *model)
+{
+	uint32_t n[N_UNIT_STATES] = {};
+
+	for (uint32_t i = 0; i < model->n_units; i++) {
+		assert_int_equal(unit_map_state(map, i), model->states[i]);
+		n[model->states[i]]++;
+	}
+	assert_memory_equal(n, map->n_in_state, sizeof(n));
+}
+
+static void set(struct unit_map *map, struct model *model, uint32_t unit, enum unit_state state,
+		uint64_t order)
+{
+	unit_map_set(map, unit, state, order);
+	model->states[unit] = state;
+	model->orders[unit] = state == UNIT_RELEASED ? order : 0;
+}
+
+/* A release in this step, or one that another row kept from an earlier step; all are different. */
+static uint64_t release_in(uint32_t step)
+{
+	return ((uint64_t)step + 1) << 32;
+}
+
+static uint64_t release_before(uint32_t step, uint64_t *random)
+{
+	return ((uint64_t)chance(random, step + 1) << 32) + step + 1;
+}
+
+/* A run is chosen by both and taken; or a unit becomes anything. */
+static void walk_step(struct unit_map *map, struct model *model, uint64_t *random, uint32_t step)
+{
+	uint32_t n = 1 + (chance(random, 4) == 0 ? chance(random, 5) : 0);
+	uint32_t chosen = NONE, expected = NONE, unit = chance(random, model->n_units);
+
+	assert_int_equal(unit_map_choose(map, n, &chosen), model_choose(model, n, &expected));
+	assert_int_equal(chosen, expected);
+	if (chosen != NONE && chance(random, 2) == 0)
+		for (uint32_t i = chosen; i < chosen + n; i++)
+			set(map, model, i, UNIT_ACTIVE, 0);
+	else if (chance(random, 8) > 0)
+		set(map, model, unit, UNIT_RELEASED, release_in(step));
+	else if (chance(random, 4) == 0)
+		set(map, model, unit, UNIT_RELEASED, release_before(step, random));
+	else
+		set(map, model, unit, (enum unit_state)chance(random, N_UNIT_STATES),
+		    release_in(step));
+}
+
+static void random_walk(uint32_t n_units, uint32_t n_steps, uint64_t *random)
+{
+	_cleanup_(unit_map_done) struct unit_map map = {};
+	_cleanup_(freep) enum unit_state *states = calloc(n_units, sizeof(*states));
+	_cleanup_(freep) uint64_t *orders = calloc(n_units, sizeof(*orders));
+	struct model model = { n_units, states, orders };
+
+	assert_int_equal(unit_map_init(&map, n_units), 0);
+	for (uint32_t i = 0; i < n_units; i++) {
+		states[i] = (enum unit_state)chance(random, N_UNIT_STATES);
+		orders[i] = states[i] == UNIT_RELEASED ? i + 1 : 0;
+		unit_map_fill(&map, i, 1, states[i], orders[i]);
+	}
+	assert_int_equal(unit_map_seal(&map), 0);
+	for (uint32_t step = n_units; step < n_units + n_steps; step++) {
+		walk_step(&map, &model, random, step);
+		if (step % 1000 == 0)
+			compare(&map, &model);
+	}
+	compare(&map, &model);
+}
+
+static void test_random_walk(void **state)
+{
+	static const struct {
+		uint32_t n_units, n_steps;
+	} walks[] = {
+		{ 1, 10000 },	 { 2, 20000 },	  { 3, 20000 },	  { 7, 50000 },
+		{ 110, 100000 }, { 1000, 10000 }, { 65535, 500 },
+	};
+	uint64_t random = chance_begin();
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(walks); i++)
+		random_walk(walks[i].n_units, walks[i].n_steps, &random);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_choices),	   cmocka_unit_test(test_fill),
+		cmocka_unit_test(test_fill_order), cmocka_unit_test(test_fresh_again),
+		cmocka_unit_test(test_done_twice), cmocka_unit_test(test_random_walk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
