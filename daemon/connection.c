@@ -156,11 +156,17 @@ static int set_deadline(struct connection *c)
 	return c->time_source ? sd_event_source_set_enabled(c->time_source, SD_EVENT_OFF) : 0;
 }
 
-/* Only what can be worked on now is asked for; that the client is gone is always heard. */
+/*
+ * Only what can be worked on now is asked for. That the client is gone is always heard, except
+ * while its replies are held: it would be heard again and again, and the commit never come.
+ */
 static int set_epoll_mask(struct connection *c)
 {
 	uint32_t mask = 0;
+	int r = sd_event_source_set_enabled(c->io_source, c->is_held ? SD_EVENT_OFF : SD_EVENT_ON);
 
+	if (r < 0)
+		return r;
 	if (output_size(&c->output) > 0 && !c->is_held)
 		mask = EPOLLOUT;
 	else if (c->call.state == CALL_NONE && !c->is_at_end && !c->is_turn_due && !c->is_held)
