@@ -90,6 +90,7 @@ static void on_held(struct connection *c, void *userdata)
 	struct server *server = userdata;
 
 	list_add(&server->held, c, connection_in_held);
+	sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
 }
 
 /* The commit comes when nothing else is left to do in this turn, or after enough calls. */
