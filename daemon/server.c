@@ -244,11 +244,16 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, vo
 	return 0;
 }
 
+/* systemd clears O_NONBLOCK on what it passes, unless the unit says NonBlocking= (systemd.exec(5)).
+ */
 int server_listen(struct server *server, int fd)
 {
-	int r = sd_event_add_io(server->host.event, &server->listen_source, fd, EPOLLIN, on_listen,
-				server);
+	int flags = fcntl(fd, F_GETFL), r;
 
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	r = sd_event_add_io(server->host.event, &server->listen_source, fd, EPOLLIN, on_listen,
+			    server);
 	if (r < 0)
 		return r;
 	/* an error of accept4() that does not go away must not eat the processor */
