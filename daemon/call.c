@@ -21,9 +21,9 @@ enum varlink_access varlink_call_access(const struct varlink_call *call)
 static int send(struct varlink_call *call, struct json_object *message)
 {
 	if (!call->envelope.oneway)
-		return message ? call->owner->send(message, call->owner->userdata) : -ENOMEM;
+		return call->owner->send(message, call->owner->userdata);
 	json_object_put(message);
-	return 0;
+	return call->owner->skip(call->owner->userdata);
 }
 
 int varlink_reply(struct varlink_call *call, struct json_object *parameters)

@@ -22,8 +22,13 @@ struct call_owner {
 	size_t n_interfaces;
 	const struct varlink_peer *peer;
 	enum varlink_access access;
-	/* Takes MESSAGE over in every case; returns 0 or -ENOMEM. */
+	/*
+	 * Takes MESSAGE over in every case; NULL means that there was no memory for it. Returns 0
+	 * or -ENOMEM.
+	 */
 	int (*send)(struct json_object *message, void *userdata);
+	/* Comes in place of it if there is nothing to send. Returns 0 or a negative errno. */
+	int (*skip)(void *userdata);
 	void *userdata;
 };
 

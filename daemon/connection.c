@@ -101,7 +101,7 @@ static int send_message(struct json_object *message, void *userdata)
 	struct connection *c = userdata;
 	int r;
 
-	if (c->is_advancing)
+	if (c->is_advancing || c->is_over)
 		return output_append(&c->output, message);
 	c->held_from = output_size(&c->output);
 	r = output_append(&c->output, message);
@@ -109,6 +109,13 @@ static int send_message(struct json_object *message, void *userdata)
 	if (r < 0 || take_turn(c) < 0)
 		finish(c, -ENOMEM);
 	return r;
+}
+
+static int skip_message(void *userdata)
+{
+	struct connection *c = userdata;
+
+	return c->is_advancing || c->is_over ? 0 : take_turn(c);
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
@@ -339,6 +346,7 @@ int connection_new(struct connection_host *host, int fd, struct connection **ret
 		.peer = &c->peer,
 		.access = host->classify(&c->peer, host->userdata),
 		.send = send_message,
+		.skip = skip_message,
 		.userdata = c,
 	};
 	frame_buffer_init(&c->input, c->owner.access >= ACCESS_WRITER ? host->writer_message_max

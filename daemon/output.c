@@ -35,7 +35,7 @@ int output_append(struct output *output, struct json_object *message)
 {
 	_cleanup_(json_putp) struct json_object *taken = message;
 	size_t length;
-	const char *text = json_text(taken, &length);
+	const char *text = taken ? json_text(taken, &length) : NULL;
 
 	if (!text || reserve(output, length + 1) < 0)
 		return -ENOMEM;

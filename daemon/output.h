@@ -13,7 +13,8 @@ struct output {
 	size_t begin, end, capacity;
 };
 
-/* Appends a message and its NUL byte; takes MESSAGE over in every case. Returns 0 or -ENOMEM. */
+/* Appends a message and its NUL byte; takes MESSAGE over in every case. Returns 0 or
+ * -ENOMEM, also if MESSAGE is NULL. */
 int output_append(struct output *output, struct json_object *message);
 
 /* Sends what the socket takes. Returns 0, also if nothing was taken, or a negative errno. */
