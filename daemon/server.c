@@ -33,7 +33,9 @@ struct server {
 	int listen_fd;
 	int spare_fd; /* given up to accept and close a connection when there are no others left */
 	unsigned int n_calls_pending; /* from the one on that made the first change to commit */
+	int accept_error;	      /* the last one that was logged, until one is accepted */
 	sd_event_source *listen_source;
+	sd_event_source *clock_source;
 	sd_event_source *commit_source; /* the end of the turn */
 	sd_event_source *reap_source;
 };
@@ -211,13 +213,24 @@ static void admit(struct server *server, int taken)
 /* Without a free descriptor the waiting client would wake the loop again and again. */
 static void refuse_one(struct server *server)
 {
-	if (server->spare_fd < 0)
-		return;
-	close(server->spare_fd);
+	closep(&server->spare_fd);
 	server->spare_fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (server->spare_fd >= 0)
+		server->counts.refused++;
 	closep(&server->spare_fd);
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	server->counts.refused++;
+}
+
+/* What lasts is said once. */
+static void on_accept_error(struct server *server, int error)
+{
+	if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
+		return;
+	if (error != server->accept_error)
+		log_event(server, LOG_WARNING, -error, "cannot accept a connection");
+	server->accept_error = error;
+	if (error == EMFILE || error == ENFILE)
+		refuse_one(server);
 }
 
 static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, void *userdata)
@@ -229,34 +242,43 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, vo
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd >= 0) {
-			admit(server, fd);
-			continue;
+		if (fd < 0) {
+			on_accept_error(server, errno);
+			break;
 		}
-		if (errno == EMFILE || errno == ENFILE) {
-			log_event(server, LOG_WARNING, -errno, "a connection was refused");
-			refuse_one(server);
-		} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-			log_event(server, LOG_WARNING, -errno, "cannot accept a connection");
-		}
-		break;
+		server->accept_error = 0;
+		admit(server, fd);
 	}
 	return 0;
 }
 
-/* systemd clears O_NONBLOCK on what it passes, unless the unit says NonBlocking= (systemd.exec(5)).
+static int on_clock(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	(void)userdata;
+	return 0;
+}
+
+/*
+ * systemd clears O_NONBLOCK on what it passes, unless the unit says NonBlocking= (systemd.exec(5)).
+ * An error of accept4() that does not go away must not eat the processor: the rate is limited, and
+ * the timer that this takes is made before there are no descriptors left.
  */
 int server_listen(struct server *server, int fd)
 {
+	sd_event *event = server->host.event;
 	int flags = fcntl(fd, F_GETFL), r;
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	r = sd_event_add_io(server->host.event, &server->listen_source, fd, EPOLLIN, on_listen,
-			    server);
+	r = sd_event_add_time_relative(event, &server->clock_source, CLOCK_MONOTONIC, 0, 0,
+				       on_clock, server);
 	if (r < 0)
 		return r;
-	/* an error of accept4() that does not go away must not eat the processor */
+	r = sd_event_add_io(event, &server->listen_source, fd, EPOLLIN, on_listen, server);
+	if (r < 0)
+		return r;
 	sd_event_source_set_ratelimit(server->listen_source, 100 * 1000, 1000);
 	server->listen_fd = fd;
 	return 0;
@@ -331,6 +353,7 @@ void server_free(struct server *server)
 		connection_free(c);
 	}
 	sd_event_source_disable_unref(server->listen_source);
+	sd_event_source_disable_unref(server->clock_source);
 	sd_event_source_disable_unref(server->commit_source);
 	sd_event_source_disable_unref(server->reap_source);
 	closep(&server->spare_fd);
