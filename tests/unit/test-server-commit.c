@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Replies that wait for the commit, and calls that are answered later. */
+
+#include "server-rig.h"
+
+#include <sys/socket.h>
+
+#define FAILED "{\"parameters\":{\"message\":\"disk full\"},\"error\":\"org.example.Test.Failed\"}"
+#define N_CLIENTS 300
+
+static struct rig rig;
+
+static int make(void **state)
+{
+	(void)state;
+	rig = (struct rig){ .access = ACCESS_ROOT };
+	rig_make(&rig);
+	return 0;
+}
+
+static int drop(void **state)
+{
+	(void)state;
+	rig_drop(&rig);
+	return 0;
+}
+
+/* One event of the loop at a time, with a look at what the clients can read after each. */
+static void pump_until_committed(struct client *clients, size_t n)
+{
+	for (int i = 0; i < 10000 && rig.n_commits == 0; i++) {
+		for (size_t j = 0; j < n; j++) {
+			assert_true(client_take(&clients[j]));
+			assert_int_equal(clients[j].size, 0);
+		}
+		assert_int_equal(sd_event_run(rig.event, 0), 1);
+	}
+	assert_int_equal(rig.n_commits, 1);
+}
+
+/* Writers and readers that come together share one commit, and no byte goes out before it. */
+static void test_held(void **state)
+{
+	struct client clients[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		clients[i] = client_make(&rig);
+	for (size_t i = 0; i < 2; i++)
+		client_send(&clients[i], "{\"method\":\"" NAMED "Change\"}|"
+					 "{\"method\":\"" NAMED "Echo\"}|");
+	client_send(&clients[2], "{\"method\":\"" NAMED "Change\",\"oneway\":true}|"
+				 "{\"method\":\"" NAMED "Echo\"}|");
+	pump_until_committed(clients, 3);
+	assert_int_equal(rig.largest_batch, 3);
+	for (size_t i = 0; i < 2; i++) {
+		expect(&rig, &clients[i], "{}");
+		expect(&rig, &clients[i], "{}");
+		expect_nothing(&rig, &clients[i]);
+	}
+	expect(&rig, &clients[2], "{}");
+	expect_nothing(&rig, &clients[2]);
+	assert_int_equal(rig.n_commits, 1);
+	for (size_t i = 0; i < 3; i++)
+		client_drop(&clients[i]);
+}
+
+/* Whatever was held speaks of what is not so; what is not held is not touched. */
+static void test_failed(void **state)
+{
+	struct client writer = client_make(&rig), reader = client_make(&rig);
+
+	(void)state;
+	rig.must_fail = true;
+	client_send(&writer, "{\"method\":\"" NAMED "Echo\",\"parameters\":{\"text\":\"before\"}}|"
+			     "{\"method\":\"" NAMED "Change\"}|"
+			     "{\"method\":\"" NAMED "Change\"}|");
+	expect(&rig, &writer, "{\"parameters\":{\"text\":\"before\"}}");
+	client_send(&reader, "{\"method\":\"" NAMED "Echo\"}|");
+	expect(&rig, &writer, FAILED);
+	expect(&rig, &writer, "{}");
+	expect_nothing(&rig, &writer);
+	assert_int_equal(rig.n_commits, 2);
+	client_take(&reader);
+	expect(&rig, &reader, "{}");
+	client_drop(&writer);
+	client_drop(&reader);
+}
+
+static void test_failed_readers(void **state)
+{
+	struct client writer = client_make(&rig), reader = client_make(&rig),
+		      stream = client_make(&rig);
+
+	(void)state;
+	rig.must_fail = true;
+	client_send(&writer, "{\"method\":\"" NAMED "Change\"}|");
+	client_send(&reader, "{\"method\":\"" NAMED "Echo\"}|{\"method\":\"" NAMED "Echo\"}|");
+	client_send(&stream, "{\"method\":\"" NAMED "Count\",\"more\":true,"
+			     "\"parameters\":{\"n\":1000}}|{\"method\":\"" NAMED "Echo\"}|");
+	/* the writer's connection was made first and is served first */
+	expect(&rig, &writer, FAILED);
+	expect(&rig, &reader, FAILED);
+	expect(&rig, &reader, "{}");
+	/* an error ends a stream */
+	expect(&rig, &stream, FAILED);
+	expect(&rig, &stream, "{}");
+	expect_nothing(&rig, &stream);
+	assert_int_equal(rig.n_streams, 0);
+	client_drop(&writer);
+	client_drop(&reader);
+	client_drop(&stream);
+}
+
+/* Nobody waits for the answer, but the change must become durable all the same. */
+static void test_oneway_alone(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Change\",\"oneway\":true}|");
+	expect_nothing(&rig, &client);
+	assert_int_equal(rig.n_commits, 1);
+	client_drop(&client);
+}
+
+/* A client that goes away while its reply is held keeps the loop from nothing. */
+static void test_gone_while_held(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Change\"}|");
+	client_drop(&client);
+	pump(&rig);
+	assert_int_equal(rig.n_commits, 1);
+	assert_int_equal(server_get_counts(rig.server).connections, 0);
+}
+
+static void test_half_closed_while_held(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Change\"}|{\"method\":\"" NAMED "Change\"}|");
+	assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
+	expect(&rig, &client, "{}");
+	expect(&rig, &client, "{}");
+	expect_closed(&rig, &client);
+	assert_int_equal(rig.n_commits, 2);
+	client_drop(&client);
+}
+
+/* A change that a stream makes between two replies is committed as any other one. */
+static void test_changing_stream(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Changes\",\"more\":true,"
+			     "\"parameters\":{\"n\":3}}|");
+	for (int i = 0; i < 3; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "{\"parameters\":{\"i\":%d}%s}", i,
+			 i < 2 ? ",\"continues\":true" : "");
+		expect(&rig, &client, text);
+	}
+	assert_int_equal(rig.n_commits, 3);
+	client_drop(&client);
+}
+
+/* Calls that keep coming cannot put the commit off: it comes after 256 of them at the latest. */
+static void test_batch_ends(void **state)
+{
+	static struct client clients[N_CLIENTS];
+
+	(void)state;
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		clients[i] = client_make(&rig);
+		client_send(&clients[i], "{\"method\":\"" NAMED "Change\"}|");
+	}
+	pump(&rig);
+	assert_int_equal(rig.n_commits, 2);
+	assert_int_equal(rig.largest_batch, 256);
+	for (size_t i = 0; i < N_CLIENTS; i++) {
+		expect(&rig, &clients[i], "{}");
+		client_drop(&clients[i]);
+	}
+}
+
+/* One change, then nothing but calls that change nothing and are never held. */
+static void test_batch_ends_among_readers(void **state)
+{
+	struct client writer = client_make(&rig), reader = client_make(&rig);
+
+	(void)state;
+	client_send(&writer, "{\"method\":\"" NAMED "Change\"}|");
+	while (!rig.is_pending)
+		wait_event(&rig);
+	while (rig.n_commits == 0) {
+		client_send(&reader, "{\"method\":\"" NAMED "Echo\",\"oneway\":true}|");
+		wait_event(&rig);
+		assert_true(rig.n_echoes <= 256);
+	}
+	expect(&rig, &writer, "{}");
+	client_drop(&writer);
+	client_drop(&reader);
+}
+
+static void test_freed_while_held(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Change\"}|{\"method\":\"" NAMED "Echo\"}|");
+	while (!rig.is_pending)
+		wait_event(&rig);
+	server_free(take_ptr(rig.server));
+	assert_int_equal(rig.n_commits, 1);
+	assert_false(client_take(&client));
+	_cleanup_(freep) char *answer = client_next(&client);
+	assert_string_equal(answer, "{}");
+	client_drop(&client);
+}
+
+static void answer_kept(const char *text)
+{
+	assert_non_null(rig.kept);
+	assert_int_equal(
+		varlink_reply(take_ptr(rig.kept), json_pack(JSON_STRING("text", text), NULL)), 0);
+}
+
+/* While a call is kept the next ones of its connection wait. */
+static void test_kept(void **state)
+{
+	struct client client = client_make(&rig), other = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Keep\"}|{\"method\":\"" NAMED "Echo\"}|");
+	expect_nothing(&rig, &client);
+	client_send(&other, "{\"method\":\"" NAMED "Echo\"}|");
+	expect(&rig, &other, "{}");
+	answer_kept("late");
+	expect(&rig, &client, "{\"parameters\":{\"text\":\"late\"}}");
+	expect(&rig, &client, "{}");
+	assert_int_equal(rig.n_cancelled, 0);
+	client_drop(&client);
+	client_drop(&other);
+}
+
+/* An answer that comes while changes are pending waits for them, as all answers do. */
+static void test_kept_and_held(void **state)
+{
+	struct client client = client_make(&rig), writer = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Keep\"}|");
+	pump(&rig);
+	client_send(&writer, "{\"method\":\"" NAMED "Change\"}|");
+	while (!rig.is_pending)
+		wait_event(&rig);
+	rig.must_fail = true;
+	answer_kept("late");
+	expect(&rig, &client, FAILED);
+	expect(&rig, &writer, FAILED);
+	client_drop(&client);
+	client_drop(&writer);
+}
+
+/* A oneway call can be kept as well; answered or not, the connection goes on. */
+static void test_kept_oneway(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Keep\",\"oneway\":true}|"
+			     "{\"method\":\"" NAMED "Echo\"}|");
+	expect_nothing(&rig, &client);
+	answer_kept("nobody hears it");
+	expect(&rig, &client, "{}");
+	expect_nothing(&rig, &client);
+	client_drop(&client);
+}
+
+static void test_cancelled(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Keep\"}|");
+	pump(&rig);
+	client_drop(&client);
+	pump(&rig);
+	assert_int_equal(rig.n_cancelled, 1);
+	assert_int_equal(server_get_counts(rig.server).connections, 0);
+}
+
+static void test_kept_after_half_close(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Keep\"}|");
+	assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
+	expect_nothing(&rig, &client);
+	answer_kept("late");
+	expect(&rig, &client, "{\"parameters\":{\"text\":\"late\"}}");
+	expect_closed(&rig, &client);
+	client_drop(&client);
+}
+
+/* The answer comes at each moment between the client's end and that of its connection. */
+static void test_answered_while_going(void **state)
+{
+	(void)state;
+	for (int moment = 0; moment < 8; moment++) {
+		struct client client = client_make(&rig), writer = client_make(&rig);
+		unsigned int n_cancelled = rig.n_cancelled;
+
+		client_send(&client, "{\"method\":\"" NAMED "Keep\"}|");
+		pump(&rig);
+		client_drop(&client);
+		for (int i = 0; i < moment; i++)
+			sd_event_run(rig.event, 0);
+		client_send(&writer, "{\"method\":\"" NAMED "Change\"}|");
+		rig.is_pending = true;
+		if (rig.kept)
+			answer_kept("late");
+		else
+			assert_int_equal(rig.n_cancelled, n_cancelled + 1);
+		expect(&rig, &writer, "{}");
+		client_drop(&writer);
+		pump(&rig);
+		assert_int_equal(server_get_counts(rig.server).connections, 0);
+	}
+}
+
+static void test_cancelled_by_the_end(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Keep\"}|");
+	pump(&rig);
+	server_free(take_ptr(rig.server));
+	assert_int_equal(rig.n_cancelled, 1);
+	client_drop(&client);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
+	const struct CMUnitTest tests[] = {
+		TEST(test_held),
+		TEST(test_failed),
+		TEST(test_failed_readers),
+		TEST(test_oneway_alone),
+		TEST(test_gone_while_held),
+		TEST(test_half_closed_while_held),
+		TEST(test_changing_stream),
+		TEST(test_batch_ends),
+		TEST(test_batch_ends_among_readers),
+		TEST(test_freed_while_held),
+		TEST(test_kept),
+		TEST(test_kept_and_held),
+		TEST(test_kept_oneway),
+		TEST(test_cancelled),
+		TEST(test_kept_after_half_close),
+		TEST(test_answered_while_going),
+		TEST(test_cancelled_by_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
