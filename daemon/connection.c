@@ -293,7 +293,7 @@ static int read_input(struct connection *c)
 	return 0;
 }
 
-/* After EPOLLHUP nobody takes an answer; but what was sent before may still be read. */
+/* After EPOLLHUP nobody takes an answer; but what was sent before is still read and worked on. */
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct connection *c = userdata;
@@ -305,7 +305,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 		return 0;
 	if (c->epoll_mask & events & EPOLLIN)
 		r = read_input(c);
-	else if (events & (EPOLLHUP | EPOLLERR) && !c->is_held)
+	else if (events & (EPOLLHUP | EPOLLERR) && !c->is_held && !c->is_turn_due)
 		r = -ECONNRESET;
 	if (r < 0)
 		finish(c, r);

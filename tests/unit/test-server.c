@@ -133,11 +133,16 @@ static void test_oneway(void **state)
 static void test_oneway_and_gone(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 200; i++)
-		client_send(&client, "{\"method\":\"" NAMED "Echo\",\"oneway\":true}|");
+	for (int i = 0; i < 10; i++) {
+		struct client other = client_make(&rig);
+
+		for (int j = 0; j < 200; j++)
+			client_send(&other, "{\"method\":\"" NAMED "Echo\",\"oneway\":true}|");
+		client_drop(&other);
+	}
 	client_drop(&client);
 	pump(&rig);
-	assert_int_equal(rig.n_echoes, 200);
+	assert_int_equal(rig.n_echoes, 10 * 200);
 	assert_int_equal(server_get_counts(rig.server).connections, 0);
 }
 
