@@ -18,7 +18,9 @@ static const struct {
 	const char *sql;
 } upgrades[] = {
 	{ 1,
-	  /* Rows without a pod are released units to which nobody can come back. */
+	  /* Rows without a pod are released units to which nobody can come back. WITHOUT ROWID, as
+	   * SQLite would make a start up where none is given, and the rowid would be a second name
+	   * of it that no trigger hears of. */
 	  "CREATE TABLE allocation ("
 	  " start INTEGER PRIMARY KEY CHECK (start BETWEEN 0 AND 4294967294),"
 	  " count INTEGER NOT NULL CHECK (count > 0 AND start + count <= 4294967295),"
@@ -36,7 +38,7 @@ static const struct {
 	  " CHECK (pod IS NOT NULL OR state = 2),"
 	  " CHECK ((state = 0) = (released_at IS NULL)),"
 	  " CHECK ((state = 0) = (release_order IS NULL))"
-	  ") STRICT;"
+	  ") STRICT, WITHOUT ROWID;"
 	  /* Rows do not overlap, so the one that begins last before the new end decides. */
 	  "CREATE TRIGGER allocation_overlap BEFORE INSERT ON allocation"
 	  " WHEN (SELECT start + count FROM allocation WHERE start < NEW.start + NEW.count"
