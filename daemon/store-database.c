@@ -114,6 +114,15 @@ static int harden(sqlite3 *db)
 			    NULL, NULL, NULL);
 }
 
+static int refuse_empty(struct store *store, char **ret_message)
+{
+	return store_refuse(ret_message, STORE_E_LOST,
+			    "%s is empty, but " STORE_LOCK
+			    " beside it says that it was not: put a backup in its place, or remove "
+			    "both to begin anew",
+			    store->path);
+}
+
 /* Whose is it? A file without tables and without an application ID is one that was just begun. */
 static int check_identity(struct store *store, bool is_known, int64_t *ret_version,
 			  char **ret_message)
@@ -128,11 +137,7 @@ static int check_identity(struct store *store, bool is_known, int64_t *ret_versi
 	if (r != SQLITE_OK)
 		return refuse_sqlite(store, r, is_known, ret_message);
 	if (application == 0 && version == 0 && n_objects == 0 && is_known)
-		return store_refuse(ret_message, STORE_E_LOST,
-				    "%s is empty, but " STORE_LOCK
-				    " beside it says that it was not: put a "
-				    "backup in its place, or remove both to begin anew",
-				    store->path);
+		return refuse_empty(store, ret_message);
 	if (application != STORE_APPLICATION_ID &&
 	    !(application == 0 && version == 0 && n_objects == 0))
 		return store_refuse(
@@ -196,7 +201,20 @@ static int upgrade(struct store *store, int64_t from)
 	return r;
 }
 
-/* A file that is missing or empty is made only where the marker knows of none. */
+/* SQLite would let all read it, and gives its log the mode that the database has. */
+static int make_file(struct store *store, char **ret_message)
+{
+	_cleanup_(closep) int fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return store_refuse(ret_message, -errno, "cannot make %s: %m", store->path);
+	return 0;
+}
+
+/*
+ * A file that is missing or empty is made only where the marker knows of none. SQLite takes one
+ * byte for none, and removes the log of an empty database when it opens it.
+ */
 static int check_file(struct store *store, bool is_known, char **ret_message)
 {
 	struct stat st;
@@ -204,26 +222,24 @@ static int check_file(struct store *store, bool is_known, char **ret_message)
 	if (stat(store->path, &st) < 0) {
 		if (errno != ENOENT)
 			return store_refuse(ret_message, -errno, "cannot use %s: %m", store->path);
-		if (is_known)
-			return store_refuse(
-				ret_message, STORE_E_LOST,
-				"%s is gone, but " STORE_LOCK
-				" beside it says that it was there: put a backup in its "
-				"place, or remove " STORE_LOCK " to begin anew",
-				store->path);
-		return 0;
+		if (!is_known)
+			return make_file(store, ret_message);
+		return store_refuse(ret_message, STORE_E_LOST,
+				    "%s is gone, but " STORE_LOCK
+				    " beside it says that it was there: put a backup in its "
+				    "place, or remove " STORE_LOCK " to begin anew",
+				    store->path);
 	}
 	if (!S_ISREG(st.st_mode))
 		return store_refuse(ret_message, STORE_E_FOREIGN, "%s is no regular file",
 				    store->path);
-	return 0;
+	return st.st_size <= 1 && is_known ? refuse_empty(store, ret_message) : 0;
 }
 
 /* Everything that must not write: settings, identity, soundness. */
 static int examine(struct store *store, bool is_known, int64_t *ret_version, char **ret_message)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-		    (is_known ? 0 : SQLITE_OPEN_CREATE);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	int r = sqlite3_open_v2(store->path, &store->db, flags, NULL);
 
 	if (r == SQLITE_OK)
