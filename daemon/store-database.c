@@ -180,6 +180,26 @@ static int check_soundness(struct store *store, char **ret_message)
 	return r;
 }
 
+/* A damaged number can make a valid row, which the trigger never saw. */
+static int check_overlaps(struct store *store, char **ret_message)
+{
+	int64_t start = 0;
+	int r = get_number(store,
+			   "SELECT ifnull(min(start), -1) FROM (SELECT start,"
+			   " lag(start + count) OVER (ORDER BY start) AS last_end FROM allocation)"
+			   " WHERE last_end > start",
+			   &start);
+
+	if (r != SQLITE_OK)
+		return refuse_sqlite(store, r, true, ret_message);
+	if (start < 0)
+		return 0;
+	return store_refuse(ret_message, STORE_E_CORRUPT,
+			    "%s is damaged (two allocations have ID %lld): put a backup in its "
+			    "place, it is not touched",
+			    store->path, (long long)start);
+}
+
 /* All steps in one transaction, so that a crash leaves the old schema or the new one. */
 static int upgrade(struct store *store, int64_t from)
 {
@@ -264,9 +284,13 @@ int store_database_open(struct store *store, bool is_known, char **ret_message)
 	if (r == SQLITE_OK)
 		r = upgrade(store, version);
 	if (r == SQLITE_OK)
-		r = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	if (r == SQLITE_OK)
 		r = store_prepare(store);
+	if (r != SQLITE_OK)
+		return refuse_sqlite(store, r, is_known, ret_message);
+	r = check_overlaps(store, ret_message);
+	if (r != 0)
+		return r;
+	r = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return r == SQLITE_OK ? 0 : refuse_sqlite(store, r, is_known, ret_message);
 }
 
