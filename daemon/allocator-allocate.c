@@ -219,6 +219,8 @@ static int give(struct allocator *allocator, const struct allocate_request *requ
 	struct id_range range;
 	int r;
 
+	if (request->count % subject->pool->unit != 0)
+		return ALLOCATOR_E_BAD_COUNT;
 	if (!request->by.is_privileged && allocator->quota > 0 &&
 	    derived_n_active(&allocator->derived, request->by.uid) >= allocator->quota) {
 		ret_refusal->limit = allocator->quota;
@@ -253,8 +255,6 @@ int allocator_allocate(struct allocator *allocator, const struct allocate_reques
 		r = find_pool(allocator, request, &subject, ret_refusal);
 	if (r != 0)
 		return r;
-	if (request->count % subject.pool->unit != 0)
-		return ALLOCATOR_E_BAD_COUNT;
 	if (!subject.has_own || subject.own.state == ALLOCATION_RELEASED) {
 		r = give(allocator, request, &subject, ret, ret_outcome, ret_refusal);
 	} else if (request->count != 0 && request->count != subject.own.range.count) {
