@@ -205,10 +205,12 @@ static int parse_nested(size_t n_arrays, const char *inner, unsigned int depth)
 	_cleanup_(freep) char *text = malloc(length + 1);
 	char *at = stpcpy(text, "{\"a\":");
 
-	memset(at, '[', n_arrays);
-	at = stpcpy(at + n_arrays, inner);
-	memset(at, ']', n_arrays);
-	strcpy(at + n_arrays, "}");
+	for (size_t i = 0; i < n_arrays; i++)
+		*at++ = '[';
+	at = stpcpy(at, inner);
+	for (size_t i = 0; i < n_arrays; i++)
+		*at++ = ']';
+	strcpy(at, "}");
 	return parse(text, length, depth);
 }
 
