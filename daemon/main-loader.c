@@ -86,9 +86,9 @@ bool loader_request(struct loader *loader, enum load_kind kind)
 	return false;
 }
 
-bool loader_is_wanted(const struct loader *loader)
+bool loader_is_wanted(const struct loader *loader, enum load_kind kind)
 {
-	return loader->is_wanted;
+	return loader->is_wanted && loader->wanted_kind == kind;
 }
 
 static void join(struct loader *loader)

@@ -49,8 +49,8 @@ void loader_free(struct loader *loader);
 /* Asks for a load that begins after this call. Returns whether it has begun at once. */
 bool loader_request(struct loader *loader, enum load_kind kind);
 
-/* Will another load begin after the one at work? */
-bool loader_is_wanted(const struct loader *loader);
+/* Will another load of that kind begin after the one at work? */
+bool loader_is_wanted(const struct loader *loader, enum load_kind kind);
 
 /* Loads at once, in this thread. */
 void loader_run(enum load_kind kind, const char *config_file, const char *root,

@@ -183,7 +183,7 @@ static void on_loaded(struct load_result *result, void *userdata)
 		r = take_over(reload, result);
 	answer_waiters(reload, result, r);
 	if (reload->is_announced && result->kind == LOAD_CONFIG &&
-	    !loader_is_wanted(reload->loader)) {
+	    !loader_is_wanted(reload->loader, LOAD_CONFIG)) {
 		reload->is_announced = false;
 		sd_notify(false, "READY=1");
 	}
