@@ -92,13 +92,15 @@ static struct json_object *new_exhausted(const struct refusal *refusal)
 			 JSON_INT("foreign", refusal->usage.foreign), NULL);
 }
 
-static int refuse_allocate(struct varlink_call *call, const char *pod, enum allocator_error error,
-			   const struct refusal *refusal)
+/* A name that no pool has can be longer than what the refusal holds of it. */
+static int refuse_allocate(struct varlink_call *call, const struct allocate_parameters *p,
+			   enum allocator_error error, const struct refusal *refusal)
 {
 	switch (error) {
 	case ALLOCATOR_E_NO_SUCH_POOL:
-		return methods_refuse(call, ERROR("NoSuchPool"),
-				      json_pack(JSON_STRING("pool", refusal->pool), NULL));
+		return methods_refuse(
+			call, ERROR("NoSuchPool"),
+			json_pack(JSON_STRING("pool", p->pool ? p->pool : refusal->pool), NULL));
 	case ALLOCATOR_E_POOL_NEEDED:
 	case ALLOCATOR_E_POOL_MISMATCH:
 		return varlink_invalid_parameter(call, "pool");
@@ -108,7 +110,7 @@ static int refuse_allocate(struct varlink_call *call, const char *pod, enum allo
 		return varlink_invalid_parameter(call, "count");
 	case ALLOCATOR_E_COUNT_MISMATCH:
 		return methods_refuse(call, ERROR("CountMismatch"),
-				      json_pack(JSON_STRING("pod", pod),
+				      json_pack(JSON_STRING("pod", p->pod),
 						JSON_INT("have", refusal->have),
 						JSON_INT("want", refusal->want), NULL));
 	case ALLOCATOR_E_EXHAUSTED:
@@ -146,7 +148,7 @@ static int handle_allocate(struct varlink_call *call, const void *parameters, vo
 	if (r < 0)
 		return methods_refuse_store(methods, call);
 	if (r > 0)
-		return refuse_allocate(call, p->pod, (enum allocator_error)r, &refusal);
+		return refuse_allocate(call, p, (enum allocator_error)r, &refusal);
 	o = json_new_mapped(&allocation);
 	if (!o || json_add_string(o, "outcome", allocate_outcome_names[outcome]) < 0)
 		return -ENOMEM;
