@@ -42,7 +42,17 @@ int store_refuse(char **ret_message, int r, const char *format, ...)
 	return r;
 }
 
+bool store_has_moved(const struct store *store)
+{
+	int moved = 0;
+
+	sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved;
+}
+
 const char *store_message(const struct store *store)
 {
-	return store->db ? sqlite3_errmsg(store->db) : "the database cannot be opened";
+	if (!store->db)
+		return "the database cannot be opened";
+	return store_has_moved(store) ? "the database was moved away" : sqlite3_errmsg(store->db);
 }

@@ -39,6 +39,12 @@ struct store {
 /* The negative errno for a SQLite result that is neither OK, ROW, DONE nor a constraint. */
 int store_errno(int sqlite_result);
 
+/*
+ * Was the database removed or replaced since it was opened? SQLite goes on writing to the old file
+ * and says nothing.
+ */
+bool store_has_moved(const struct store *store);
+
 /* Sets *ret_message (NULL without memory) and returns R, so that a refusal is one statement. */
 int store_refuse(char **ret_message, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -166,7 +166,9 @@ int store_begin(struct store *store)
 
 int store_commit(struct store *store)
 {
-	return run(store, STATEMENT_COMMIT);
+	int r = run(store, STATEMENT_COMMIT);
+
+	return r == 0 && store_has_moved(store) ? -ESTALE : r;
 }
 
 bool store_in_transaction(const struct store *store)

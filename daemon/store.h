@@ -50,7 +50,10 @@ int store_reopen(struct store *store);
 /* What the last function that returned a negative errno met; valid until the next call. */
 const char *store_message(const struct store *store);
 
-/* The transaction that changes are collected in. A failed commit may or may not be on disk. */
+/*
+ * The transaction that changes are collected in. A failed commit may or may not be on disk; -ESTALE
+ * if the database was removed or replaced since it was opened.
+ */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 bool store_in_transaction(const struct store *store);
