@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define SOCKET_GROUP "subidd"
+#define OWN_FILES 64 /* descriptors for the database, the node's files and getsubids(1) */
 
 struct daemon {
 	const struct options *options;
@@ -220,8 +221,30 @@ static int load(struct daemon *d)
 	return r < 0 ? fail(r, "cannot take the pools over") : STATUS_OK;
 }
 
+/*
+ * Connections must leave descriptors for the node's files, or a pool would become invalid because
+ * of its clients.
+ */
+static struct server_limits get_limits(void)
+{
+	struct server_limits limits = server_default_limits;
+	rlim_t wanted = limits.connections + OWN_FILES;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return limits;
+	if (files.rlim_cur < wanted) {
+		files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (files.rlim_cur < wanted)
+		limits.connections = files.rlim_cur > OWN_FILES ? files.rlim_cur - OWN_FILES : 1;
+	return limits;
+}
+
 static int set_up_server(struct daemon *d)
 {
+	struct server_limits limits = get_limits();
 	struct server_hooks hooks = {
 		.classify = classify,
 		.is_pending = is_pending,
@@ -253,8 +276,8 @@ static int set_up_server(struct daemon *d)
 	d->interfaces[1] = methods_interface(&d->methods);
 	d->interface_list[0] = &d->interfaces[0];
 	d->interface_list[1] = &d->interfaces[1];
-	return server_new(d->event, d->interface_list, ELEMENTS_OF(d->interface_list),
-			  &server_default_limits, &hooks, &d->server);
+	return server_new(d->event, d->interface_list, ELEMENTS_OF(d->interface_list), &limits,
+			  &hooks, &d->server);
 }
 
 /* The group is only looked up where the socket is the system's. */
