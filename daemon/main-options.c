@@ -127,9 +127,15 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_status)
 {
 	_cleanup_(options_done) struct options options = {};
 	struct raw raw = { .options = &options };
-	int option;
+	int option, index = 0;
 
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "h", long_options, &index)) >= 0) {
+		if (optarg && !*optarg) {
+			fprintf(stderr, "subidd: --%s needs a value that is not empty\n",
+				long_options[index].name);
+			*ret_status = STATUS_USAGE;
+			return false;
+		}
 		*ret_status = take_option(option, &raw);
 		if (*ret_status >= 0)
 			return false;
@@ -142,10 +148,6 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_status)
 	}
 	if (options.json && !options.check) {
 		fputs("subidd: --json goes with --check\n", stderr);
-		return false;
-	}
-	if (raw.root && !*raw.root) {
-		fputs("subidd: --root needs a folder\n", stderr);
 		return false;
 	}
 	if (complete(&raw) < 0) {
