@@ -258,6 +258,7 @@ static void advance(struct connection *c)
 	for (int i = 0; i < STEPS_PER_TURN && r > 0; i++)
 		r = step(c);
 	c->is_advancing = false;
+	c->host->worked(c->host->userdata);
 	if (r < 0)
 		finish(c, r);
 	else if (r == 0 && is_at_rest(c) && c->is_at_end)

@@ -28,7 +28,9 @@ struct connection_host {
 	void (*held)(struct connection *connection, void *userdata);
 	/* The connection is over: it must be freed, but not from within. */
 	void (*over)(struct connection *connection, int reason, void *userdata);
+	/* A call was taken; and, more often, a connection had the loop's attention. */
 	void (*called)(void *userdata);
+	void (*worked)(void *userdata);
 	void *userdata;
 	size_t reader_message_max; /* bytes, without the NUL */
 	size_t writer_message_max;

@@ -142,18 +142,6 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-/* Where the soft limit is lower, the hard one permitting: all connections, and some files. */
-static void raise_descriptor_limit(void)
-{
-	const rlim_t wanted = 2 * SERVER_CONNECTIONS_MAX;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* The signals are blocked before any thread is made, so that none of them gets one. */
 static int set_up_event(struct daemon *d)
 {
@@ -353,7 +341,6 @@ int daemon_run(const struct options *options)
 	int r;
 
 	umask(0077);
-	raise_descriptor_limit();
 	r = set_up(&d);
 	if (r != STATUS_OK)
 		return r;

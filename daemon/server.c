@@ -12,7 +12,7 @@
 #include <syslog.h>
 
 #define ACCEPTS_PER_TURN 32
-#define CALLS_PER_COMMIT 256 /* so that readers in great numbers cannot put a commit off */
+#define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
 
 const struct server_limits server_default_limits = {
 	.connections = SERVER_CONNECTIONS_MAX,
@@ -32,8 +32,8 @@ struct server {
 	struct connection *ended; /* those that are over, to be freed */
 	int listen_fd;
 	int spare_fd; /* given up to accept and close a connection when there are no others left */
-	unsigned int n_calls_pending; /* from the one on that made the first change to commit */
-	int accept_error;	      /* the last one that was logged, until one is accepted */
+	unsigned int n_events_pending; /* since the first change to commit */
+	int accept_error;	       /* the last one that was logged, until one is accepted */
 	sd_event_source *listen_source;
 	sd_event_source *clock_source;
 	sd_event_source *commit_source; /* the end of the turn */
@@ -95,17 +95,24 @@ static void on_held(struct connection *c, void *userdata)
 	sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
 }
 
-/* The commit comes when nothing else is left to do in this turn, or after enough calls. */
 static void on_called(void *userdata)
 {
 	struct server *server = userdata;
 
 	server->counts.calls++;
-	if (!must_hold(server))
-		return;
-	if (server->n_calls_pending++ == 0)
+	if (must_hold(server))
 		sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
-	if (server->n_calls_pending == CALLS_PER_COMMIT)
+}
+
+/*
+ * The commit comes when nothing else is left to do in this turn; or after so many events, as
+ * clients that send a byte at a time would never leave nothing to do.
+ */
+static void on_worked(void *userdata)
+{
+	struct server *server = userdata;
+
+	if (must_hold(server) && ++server->n_events_pending == EVENTS_PER_COMMIT)
 		sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
@@ -147,7 +154,7 @@ static int commit(struct server *server)
 	const char *error = NULL;
 
 	sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IDLE);
-	server->n_calls_pending = 0;
+	server->n_events_pending = 0;
 	server->held = NULL;
 	if (must_hold(server))
 		error = server->hooks.commit(&parameters, server->hooks.userdata);
@@ -239,6 +246,7 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, vo
 
 	(void)source;
 	(void)events;
+	on_worked(server);
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -317,6 +325,7 @@ int server_new(sd_event *event, const struct varlink_interface *const *interface
 		.held = on_held,
 		.over = on_over,
 		.called = on_called,
+		.worked = on_worked,
 		.userdata = server,
 		.reader_message_max = limits->reader_message,
 		.writer_message_max = limits->writer_message,
