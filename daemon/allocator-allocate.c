@@ -61,7 +61,7 @@ static int clear_range(struct allocator *allocator, struct id_range range)
 struct subject {
 	struct allocation own; /* the pod's row */
 	bool has_own;
-	const struct pool *pool;
+	const struct pool *pool; /* see find_pool() */
 	size_t pool_index;
 	uint32_t count; /* IDs */
 };
@@ -76,7 +76,9 @@ static int find_own(struct allocator *allocator, const char *pod, struct subject
 	return 0;
 }
 
-/* The pool named, or the pod's own if it holds a range or the pool is still there, or the only one.
+/*
+ * The pool named, or the pod's own, or the only one. NULL for a pod that holds a range of a pool
+ * that is gone and names none: it is answered what it has.
  */
 static int find_pool(struct allocator *allocator, const struct allocate_request *request,
 		     struct subject *subject, struct refusal *ret_refusal)
@@ -85,8 +87,10 @@ static int find_pool(struct allocator *allocator, const struct allocate_request 
 	bool is_held = subject->has_own && subject->own.state != ALLOCATION_RELEASED;
 	const char *name = request->pool;
 
-	if (!name && subject->has_own && (is_held || pools_find(pools, subject->own.pool)))
+	if (!name && subject->has_own && pools_find(pools, subject->own.pool))
 		name = subject->own.pool;
+	if (!name && is_held)
+		return 0;
 	if (!name && pools->n_items != 1)
 		return ALLOCATOR_E_POOL_NEEDED;
 	if (!name)
@@ -148,7 +152,8 @@ static int revive(struct allocator *allocator, const struct allocate_request *re
 	r = allocator_begin_change(allocator);
 	if (r < 0)
 		return r;
-	r = allocator_end_change(allocator, allocator_change_row(allocator, &subject->own, &row));
+	r = allocator_end_change(allocator, allocator_change_row(allocator, &subject->own, &row),
+				 row.range);
 	if (r == 0)
 		*ret = row;
 	return r;
@@ -187,7 +192,7 @@ static int create(struct allocator *allocator, const struct allocate_request *re
 		r = clear_range(allocator, range);
 	if (r == 0)
 		r = allocator_change_row(allocator, NULL, &row);
-	r = allocator_end_change(allocator, r);
+	r = allocator_end_change(allocator, r, range);
 	if (r == 0)
 		*ret = row;
 	return r;

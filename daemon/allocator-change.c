@@ -72,8 +72,11 @@ int allocator_begin_change(struct allocator *allocator)
 }
 
 /* A refusal by the schema here means that memory and store differ. */
-int allocator_end_change(struct allocator *allocator, int r)
+int allocator_end_change(struct allocator *allocator, int r, struct id_range range)
 {
+	if (r == 0)
+		r = derived_refresh(&allocator->derived, allocator->store, &allocator->pools,
+				    range);
 	if (r > 0)
 		r = -EUCLEAN;
 	if (r == 0)
@@ -87,7 +90,6 @@ int allocator_end_change(struct allocator *allocator, int r)
 	return r;
 }
 
-/* One row becomes another one, in the store and in memory. */
 int allocator_change_row(struct allocator *allocator, const struct allocation *before,
 			 const struct allocation *after)
 {
@@ -101,6 +103,5 @@ int allocator_change_row(struct allocator *allocator, const struct allocation *b
 		r = store_update(allocator->store, after);
 	if (r != 0)
 		return r;
-	return derived_change(&allocator->derived, allocator->store, &allocator->pools, before,
-			      after);
+	return derived_count(&allocator->derived, &allocator->pools, before, after);
 }

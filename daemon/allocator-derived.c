@@ -164,7 +164,6 @@ static int view_row(const struct allocation *row, void *userdata)
 	return 0;
 }
 
-/* Looks each unit that the range touches up in the store: rows need not be cut as the units are. */
 static int refresh_units(struct store *store, const struct pool *pool, struct unit_map *map,
 			 struct id_range range)
 {
@@ -187,17 +186,24 @@ static int refresh_units(struct store *store, const struct pool *pool, struct un
 	return 0;
 }
 
-int derived_change(struct derived *derived, struct store *store, const struct pools *pools,
-		   const struct allocation *before, const struct allocation *after)
+int derived_refresh(struct derived *derived, struct store *store, const struct pools *pools,
+		    struct id_range range)
 {
-	struct id_range range = after ? after->range : before->range;
+	int r = 0;
+
+	for (size_t i = 0; i < pools->n_items && r == 0; i++)
+		r = refresh_units(store, &pools->items[i], &derived->maps[i], range);
+	return r;
+}
+
+int derived_count(struct derived *derived, const struct pools *pools,
+		  const struct allocation *before, const struct allocation *after)
+{
 	int r = 0;
 
 	if (before)
 		r = count_row(derived, pools, before, -1);
 	if (after && r == 0)
 		r = count_row(derived, pools, after, 1);
-	for (size_t i = 0; i < pools->n_items && r == 0; i++)
-		r = refresh_units(store, &pools->items[i], &derived->maps[i], range);
 	return r;
 }

@@ -38,9 +38,16 @@ void derived_done(struct derived *derived);
 /* Makes all of it from the store. Returns 0 or a negative errno. */
 int derived_build(struct store *store, const struct pools *pools, struct derived *ret);
 
-/* Brings it up to date after a row became another one (NULL: there was none, there is none). */
-int derived_change(struct derived *derived, struct store *store, const struct pools *pools,
-		   const struct allocation *before, const struct allocation *after);
+/* Counts a row that became another one (NULL: there was none, there is none). */
+int derived_count(struct derived *derived, const struct pools *pools,
+		  const struct allocation *before, const struct allocation *after);
+
+/*
+ * Looks each unit that the range touches up in the store, once its rows are what they will be: rows
+ * need not be cut as the units are now.
+ */
+int derived_refresh(struct derived *derived, struct store *store, const struct pools *pools,
+		    struct id_range range);
 
 /* Active allocations of a client. */
 uint32_t derived_n_active(const struct derived *derived, uint32_t uid);
@@ -56,11 +63,11 @@ int allocator_ready(struct allocator *allocator);
 
 /*
  * Bracket the rows of one request. What is between has changed nothing if it fails: end_change()
- * takes its result R and returns 0 or a negative errno.
+ * takes its result R and the range whose units it was about, and returns 0 or a negative errno.
  */
 int allocator_begin_change(struct allocator *allocator);
-int allocator_end_change(struct allocator *allocator, int r);
+int allocator_end_change(struct allocator *allocator, int r, struct id_range range);
 
-/* One row becomes another one (NULL: there was none, there is none), in the store and in memory. */
+/* One row becomes another one (NULL: there was none, there is none). */
 int allocator_change_row(struct allocator *allocator, const struct allocation *before,
 			 const struct allocation *after);

@@ -169,8 +169,8 @@ int allocator_release(struct allocator *allocator, const char *pod, struct reque
 		r = allocator_begin_change(allocator);
 		if (r < 0)
 			return r;
-		r = allocator_end_change(allocator,
-					 allocator_change_row(allocator, &row, &released));
+		r = allocator_end_change(
+			allocator, allocator_change_row(allocator, &row, &released), row.range);
 		if (r < 0)
 			return r;
 	}

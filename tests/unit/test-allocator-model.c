@@ -158,8 +158,12 @@ static int pool_for(int pod, int named, int *ret)
 			only = i;
 			n++;
 		}
-	if (pool == NOBODY && own->is_known && (is_held || is_there(own->pool)))
+	if (pool == NOBODY && own->is_known && is_there(own->pool))
 		pool = own->pool;
+	if (pool == NOBODY && is_held) {
+		*ret = NOBODY; /* it is answered what it has */
+		return 0;
+	}
 	if (pool == NOBODY && n != 1)
 		return ALLOCATOR_E_POOL_NEEDED;
 	if (pool == NOBODY)
