@@ -11,45 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Each step takes the schema from the version before to its own; never change one that was
- * released. */
-static const struct {
-	int version;
-	const char *sql;
-} upgrades[] = {
-	{ 1,
-	  /* Rows without a pod are released units to which nobody can come back. WITHOUT ROWID, as
-	   * SQLite would make a start up where none is given, and the rowid would be a second name
-	   * of it that no trigger hears of. */
-	  "CREATE TABLE allocation ("
-	  " start INTEGER PRIMARY KEY CHECK (start BETWEEN 0 AND 4294967294),"
-	  " count INTEGER NOT NULL CHECK (count > 0 AND start + count <= 4294967295),"
-	  " pod TEXT UNIQUE CHECK (length(pod) BETWEEN 1 AND 128 AND pod GLOB '[A-Za-z0-9]*'"
-	  "  AND pod NOT GLOB '*[^A-Za-z0-9._-]*'),"
-	  " pool TEXT NOT NULL,"
-	  " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),"
-	  " origin INTEGER NOT NULL CHECK (origin BETWEEN 0 AND 1),"
-	  " namespace TEXT,"
-	  " name TEXT,"
-	  " client_uid INTEGER NOT NULL CHECK (client_uid BETWEEN 0 AND 4294967295),"
-	  " created_at INTEGER NOT NULL,"
-	  " released_at INTEGER,"
-	  " release_order INTEGER CHECK (release_order > 0),"
-	  " CHECK (pod IS NOT NULL OR state = 2),"
-	  " CHECK ((state = 0) = (released_at IS NULL)),"
-	  " CHECK ((state = 0) = (release_order IS NULL))"
-	  ") STRICT, WITHOUT ROWID;"
-	  /* Rows do not overlap, so the one that begins last before the new end decides. */
-	  "CREATE TRIGGER allocation_overlap BEFORE INSERT ON allocation"
-	  " WHEN (SELECT start + count FROM allocation WHERE start < NEW.start + NEW.count"
-	  "  ORDER BY start DESC LIMIT 1) > NEW.start"
-	  " BEGIN SELECT RAISE(ABORT, 'the range overlaps an allocation'); END;"
-	  "CREATE TRIGGER allocation_range BEFORE UPDATE OF start, count ON allocation"
-	  " BEGIN SELECT RAISE(ABORT, 'the range of an allocation never changes'); END;" },
-};
-
-#define SCHEMA_VERSION (upgrades[ELEMENTS_OF(upgrades) - 1].version)
-
 /* A failure of SQLite: a damaged file is an outcome of its own, all else is unexpected. */
 static int refuse_sqlite(struct store *store, int result, bool is_known, char **ret_message)
 {
@@ -60,6 +21,10 @@ static int refuse_sqlite(struct store *store, int result, bool is_known, char **
 			ret_message, STORE_E_FOREIGN,
 			"%s is not a database of subidd: move it away, it is not touched",
 			store->path);
+	if (r == -EBUSY)
+		return store_refuse(ret_message, STORE_E_LOCKED,
+				    "another program has %s open: subidd alone may use it",
+				    store->path);
 	if (r == -EUCLEAN)
 		return store_refuse(
 			ret_message, STORE_E_CORRUPT,
@@ -145,12 +110,12 @@ static int check_identity(struct store *store, bool is_known, int64_t *ret_versi
 			"%s is the database of another program (application ID %lld): move it "
 			"away, it is not touched",
 			store->path, (long long)application);
-	if (version > SCHEMA_VERSION)
+	if (version > store_schema_version())
 		return store_refuse(
 			ret_message, STORE_E_NEWER,
 			"%s has schema version %lld, this subidd knows %d at most: install the "
 			"newer subidd again, it is not touched",
-			store->path, (long long)version, SCHEMA_VERSION);
+			store->path, (long long)version, store_schema_version());
 	*ret_version = version;
 	return 0;
 }
@@ -180,6 +145,22 @@ static int check_soundness(struct store *store, char **ret_message)
 	return r;
 }
 
+/* Without its trigger the schema would refuse nothing. */
+static int check_schema(struct store *store, char **ret_message)
+{
+	bool is_same;
+	int r = store_schema_compare(store->db, &is_same);
+
+	if (r != SQLITE_OK)
+		return refuse_sqlite(store, r, true, ret_message);
+	if (is_same)
+		return 0;
+	return store_refuse(ret_message, STORE_E_CORRUPT,
+			    "%s is damaged (its schema is not the one of version %d): put a backup "
+			    "in its place, it is not touched",
+			    store->path, store_schema_version());
+}
+
 /* A damaged number can make a valid row, which the trigger never saw. */
 static int check_overlaps(struct store *store, char **ret_message)
 {
@@ -198,27 +179,6 @@ static int check_overlaps(struct store *store, char **ret_message)
 			    "%s is damaged (two allocations have ID %lld): put a backup in its "
 			    "place, it is not touched",
 			    store->path, (long long)start);
-}
-
-/* All steps in one transaction, so that a crash leaves the old schema or the new one. */
-static int upgrade(struct store *store, int64_t from)
-{
-	char pragmas[128];
-	int r;
-
-	if (from == SCHEMA_VERSION)
-		return SQLITE_OK;
-	r = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-	for (size_t i = 0; i < ELEMENTS_OF(upgrades) && r == SQLITE_OK; i++)
-		if (upgrades[i].version > from)
-			r = sqlite3_exec(store->db, upgrades[i].sql, NULL, NULL, NULL);
-	snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d",
-		 STORE_APPLICATION_ID, SCHEMA_VERSION);
-	if (r == SQLITE_OK)
-		r = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
-	if (r == SQLITE_OK)
-		r = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-	return r;
 }
 
 /* SQLite would let all read it, and gives its log the mode that the database has. */
@@ -282,15 +242,17 @@ int store_database_open(struct store *store, bool is_known, char **ret_message)
 	r = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL,
 			 NULL, NULL);
 	if (r == SQLITE_OK)
-		r = upgrade(store, version);
-	if (r == SQLITE_OK)
-		r = store_prepare(store);
+		r = store_schema_upgrade(store->db, version);
 	if (r != SQLITE_OK)
 		return refuse_sqlite(store, r, is_known, ret_message);
-	r = check_overlaps(store, ret_message);
+	r = check_schema(store, ret_message);
+	if (r == 0)
+		r = check_overlaps(store, ret_message);
 	if (r != 0)
 		return r;
-	r = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	r = store_prepare(store);
+	if (r == SQLITE_OK)
+		r = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return r == SQLITE_OK ? 0 : refuse_sqlite(store, r, is_known, ret_message);
 }
 

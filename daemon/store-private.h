@@ -61,3 +61,15 @@ void store_database_close(struct store *store);
 
 /* Prepares all statements. Returns a SQLite result. */
 int store_prepare(struct store *store);
+
+/* The version of the schema that this program makes and knows. */
+int store_schema_version(void);
+
+/*
+ * Takes the schema from the version FROM (0: there is none) to that version, in one transaction, so
+ * that a crash leaves the old one or the new one. Returns a SQLite result.
+ */
+int store_schema_upgrade(sqlite3 *db, int64_t from);
+
+/* Is the schema, tables and triggers, what the upgrades make it? Returns a SQLite result. */
+int store_schema_compare(sqlite3 *db, bool *ret_is_same);

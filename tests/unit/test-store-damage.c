@@ -85,14 +85,44 @@ static void test_overlapping(void **state)
 
 	(void)state;
 	make_ours();
-	run_sql("DROP TRIGGER allocation_overlap;"
+	run_sql("CREATE TEMP TABLE kept AS SELECT sql FROM sqlite_schema"
+		" WHERE name = 'allocation_overlap';"
+		"DROP TRIGGER allocation_overlap;"
 		"INSERT INTO allocation (start, count, pod, pool, state, origin, client_uid,"
-		" created_at) VALUES (131071, 2, 'b', 'p', 0, 0, 0, 0)");
+		" created_at) VALUES (131071, 2, 'b', 'p', 0, 0, 0, 0);"
+		"PRAGMA writable_schema = ON;"
+		"INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql)"
+		" SELECT 'trigger', 'allocation_overlap', 'allocation', 0, sql FROM kept");
 	shot = take_snapshot();
 	expect_refusal(STORE_E_CORRUPT, "two allocations have ID 131071)");
 	expect_untouched(&shot);
 	run_sql("DELETE FROM allocation WHERE pod = 'b'");
 	expect_ours();
+}
+
+/* Nothing would be refused by the schema any more. */
+static void test_other_schema(void **state)
+{
+	static const char *const mistakes[] = {
+		"DROP TRIGGER allocation_overlap",
+		"DROP TRIGGER allocation_range",
+		"DROP TABLE allocation",
+		"CREATE TABLE other (a)",
+	};
+
+	for (size_t i = 0; i < ELEMENTS_OF(mistakes); i++) {
+		struct snapshot shot;
+
+		if (i > 0) {
+			assert_int_equal(folder_teardown(state), 0);
+			assert_int_equal(folder_setup(state), 0);
+		}
+		make_ours();
+		run_sql(mistakes[i]);
+		shot = take_snapshot();
+		expect_refusal(STORE_E_CORRUPT, "its schema is not the one of version 1");
+		expect_untouched(&shot);
+	}
 }
 
 /* The first start: no marker, so that an empty file, which a crash can leave, is made anew. */
@@ -188,6 +218,7 @@ int main(void)
 		TEST(test_truncated),
 		TEST(test_flipped),
 		TEST(test_overlapping),
+		TEST(test_other_schema),
 		TEST(test_empty_without_marker),
 		TEST(test_empty_with_marker),
 		TEST(test_empty_with_log),
