@@ -43,7 +43,8 @@ bool allocator_is_pending(const struct allocator *allocator)
 
 int allocator_commit(struct allocator *allocator)
 {
-	int r = store_in_transaction(allocator->store) ? store_commit(allocator->store) : -EIO;
+	bool is_whole = store_in_transaction(allocator->store) && !allocator->must_reopen;
+	int r = is_whole ? store_commit(allocator->store) : -EIO;
 
 	allocator->in_batch = false;
 	if (r == 0)
@@ -71,7 +72,10 @@ int allocator_begin_change(struct allocator *allocator)
 	return r < 0 ? allocator_failed(allocator, r) : 0;
 }
 
-/* A refusal by the schema here means that memory and store differ. */
+/*
+ * A refusal by the schema here means that memory and store differ. What cannot be undone must not
+ * be committed either: then the whole batch is given up.
+ */
 int allocator_end_change(struct allocator *allocator, int r, struct id_range range)
 {
 	if (r == 0)
@@ -84,8 +88,8 @@ int allocator_end_change(struct allocator *allocator, int r, struct id_range ran
 	if (r == 0)
 		return 0;
 	allocator_failed(allocator, r);
-	if (store_in_transaction(allocator->store))
-		store_undo(allocator->store);
+	if (store_in_transaction(allocator->store) && store_undo(allocator->store) < 0)
+		allocator->must_reopen = true;
 	allocator->is_stale = true;
 	return r;
 }

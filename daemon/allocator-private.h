@@ -27,7 +27,7 @@ struct allocator {
 	struct pools pools;
 	struct derived derived;
 	bool is_stale;	   /* the derived part must be made anew before it is used */
-	bool must_reopen;  /* the store failed to commit */
+	bool must_reopen;  /* the store failed to commit or to undo */
 	bool in_batch;	   /* there are changes to commit */
 	uint32_t quota;	   /* 0: none */
 	char message[256]; /* of the last failure */

@@ -191,9 +191,5 @@ int store_undo(struct store *store)
 {
 	int r = run(store, STATEMENT_UNDO);
 
-	if (r == 0)
-		r = run(store, STATEMENT_KEEP);
-	if (r < 0)
-		run(store, STATEMENT_ROLLBACK);
-	return r;
+	return r < 0 ? r : run(store, STATEMENT_KEEP);
 }

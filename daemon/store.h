@@ -59,8 +59,8 @@ int store_commit(struct store *store);
 bool store_in_transaction(const struct store *store);
 
 /*
- * One request within the transaction: what came since the mark is kept, or undone. Where it cannot
- * be undone alone, the whole transaction is, and store_in_transaction() says so.
+ * One request within the transaction: what came since the mark is kept, or undone. What cannot be
+ * undone must not be committed: store_reopen() then gives the whole transaction up.
  */
 int store_mark(struct store *store);
 int store_keep(struct store *store);
