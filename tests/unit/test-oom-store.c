@@ -150,6 +150,50 @@ static void test_changes(void **state)
 	oom_loop(OOM_ALL, change, check_change, 1);
 }
 
+static int request_result;
+
+/* One request of several rows, after another one of the same batch. */
+static bool request(void)
+{
+	request_result = try_allocate("c", U);
+	return request_result == 0;
+}
+
+/*
+ * A request that failed has changed nothing. The one before it is still there, unless SQLite took
+ * the whole transaction back: then the commit must say so.
+ */
+static void check_request(void)
+{
+	allocator_get(allocator, "x", &answer);
+	if (strstr(rows(), "b:3:1:released"))
+		assert_true(allocator_commit(allocator) < 0);
+	else if (request_result == 0)
+		assert_string_equal(rows(),
+				    "c:1:1:active :2:1:released b:3:1:active :4:2:released ");
+	else
+		assert_string_equal(rows(), "a:1:2:released b:3:1:active c:4:2:released ");
+	restart();
+	set_pool(U, 5 * U, U);
+	/* c had a range that it cannot come back to, as it wants another count now */
+	assert_int_equal(try_allocate("b", 0), 0);
+}
+
+static void test_request(void **state)
+{
+	(void)state;
+	set_pool(U, 5 * U, U);
+	assert_int_equal(try_allocate("a", 2 * U), 0);
+	assert_int_equal(try_allocate("b", 0), 0);
+	assert_int_equal(try_allocate("c", 2 * U), 0);
+	give_back("a");
+	give_back("b");
+	give_back("c");
+	commit();
+	assert_int_equal(try_allocate("b", 0), 0);
+	oom_loop(OOM_ALL, request, check_request, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_open_first),
 		cmocka_unit_test_setup_teardown(test_changes, allocator_setup, allocator_teardown),
+		cmocka_unit_test_setup_teardown(test_request, allocator_setup, allocator_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

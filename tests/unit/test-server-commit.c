@@ -66,6 +66,21 @@ static void test_held(void **state)
 		client_drop(&clients[i]);
 }
 
+/* Nothing is pending, so nothing waits: the answer is there with the event that brought the call.
+ */
+static void test_not_held(void **state)
+{
+	struct client client = client_make(&rig);
+
+	(void)state;
+	client_send(&client, "{\"method\":\"" NAMED "Echo\"}|");
+	assert_int_equal(sd_event_run(rig.event, 0), 1);
+	assert_true(client_take(&client));
+	assert_int_equal(client.size, 3);
+	expect(&rig, &client, "{}");
+	client_drop(&client);
+}
+
 /* Whatever was held speaks of what is not so; what is not held is not touched. */
 static void test_failed(void **state)
 {
@@ -119,9 +134,11 @@ static void test_oneway_alone(void **state)
 	struct client client = client_make(&rig);
 
 	(void)state;
-	client_send(&client, "{\"method\":\"" NAMED "Change\",\"oneway\":true}|");
-	expect_nothing(&rig, &client);
-	assert_int_equal(rig.n_commits, 1);
+	for (unsigned int i = 1; i <= 3; i++) {
+		client_send(&client, "{\"method\":\"" NAMED "Change\",\"oneway\":true}|");
+		expect_nothing(&rig, &client);
+		assert_int_equal(rig.n_commits, i);
+	}
 	client_drop(&client);
 }
 
@@ -354,6 +371,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	const struct CMUnitTest tests[] = {
 		TEST(test_held),
+		TEST(test_not_held),
 		TEST(test_failed),
 		TEST(test_failed_readers),
 		TEST(test_oneway_alone),

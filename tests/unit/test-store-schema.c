@@ -135,8 +135,8 @@ static void test_possible(void **state)
 {
 	static const char *const possible[] = {
 		"INSERT INTO allocation " COLUMNS " VALUES (196608, 65536, 'c', 'p', 0, 0, 0, 0)",
-		"UPDATE allocation SET pod = NULL, state = 2, released_at = 1, release_order = 1"
-		" WHERE pod = 'c'",
+		("UPDATE allocation SET pod = NULL, state = 2, released_at = 1, release_order = 1"
+		 " WHERE pod = 'c'"),
 		"DELETE FROM allocation WHERE start = 196608",
 		"UPDATE allocation SET pool = 'q', client_uid = 4294967295",
 	};
