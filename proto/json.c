@@ -45,8 +45,8 @@ int json_parse_object(const char *text, size_t length, unsigned int max_depth,
 	if (length > INT_MAX || !json_scan(text, length, max_depth, &n_members))
 		return -EBADMSG;
 
-	/* json-c would wait for more digits behind a bare number */
-	if (text[strspn(text, " \t\r\n")] != '{')
+	/* json-c would wait for more behind a bare number or word */
+	if (!memchr(text, '{', length))
 		return -EBADMSG;
 
 	/* json-c counts the scalars inside of the innermost container as a level */
@@ -58,7 +58,7 @@ int json_parse_object(const char *text, size_t length, unsigned int max_depth,
 		return -ENOMEM; /* how json-c 0.16 ends where it got no memory */
 	if (json_tokener_get_error(tokener) != json_tokener_success)
 		return -EBADMSG;
-	if (count_members(object) != n_members)
+	if (!json_object_is_type(object, json_type_object) || count_members(object) != n_members)
 		return -EBADMSG;
 	*ret = take_ptr(object);
 	return 0;
