@@ -49,7 +49,9 @@ int allocator_commit(struct allocator *allocator)
 	allocator->in_batch = false;
 	if (r == 0)
 		return 0;
-	allocator_failed(allocator, r);
+	/* of a batch that was lost before, the message says why already */
+	if (is_whole)
+		allocator_failed(allocator, r);
 	allocator->is_stale = allocator->must_reopen = true;
 	return r;
 }
@@ -68,7 +70,12 @@ int allocator_begin_change(struct allocator *allocator)
 			return allocator_failed(allocator, r);
 		allocator->in_batch = true;
 	}
-	r = store_in_transaction(allocator->store) ? store_mark(allocator->store) : -EIO;
+	if (!store_in_transaction(allocator->store)) {
+		snprintf(allocator->message, sizeof(allocator->message),
+			 "a change at the same time could not be written");
+		return -EIO;
+	}
+	r = store_mark(allocator->store);
 	return r < 0 ? allocator_failed(allocator, r) : 0;
 }
 

@@ -147,42 +147,58 @@ int derived_build(struct store *store, const struct pools *pools, struct derived
 	return 0;
 }
 
-/* The strongest state among the rows that touch a unit, and the latest release of those. */
-struct unit_view {
-	enum unit_state state;
-	uint64_t release_order;
+/* What the rows make of a run of units. */
+struct view {
+	const struct pool *pool;
+	uint32_t first, n;
+	struct unit_view {
+		enum unit_state state;	/* the strongest of the rows that touch the unit */
+		uint64_t release_order; /* the latest of them */
+	} * units;
 };
 
 static int view_row(const struct allocation *row, void *userdata)
 {
-	struct unit_view *view = userdata;
+	struct view *view = userdata;
+	enum unit_state state = unit_state_of[row->state];
+	uint32_t first, n;
 
-	if (unit_state_of[row->state] > view->state)
-		view->state = unit_state_of[row->state];
-	if (row->release_order > view->release_order)
-		view->release_order = row->release_order;
+	if (!touched_units(view->pool, row->range, &first, &n))
+		return 0;
+	for (uint32_t i = first; i < first + n; i++) {
+		struct unit_view *u;
+
+		if (i < view->first || i - view->first >= view->n)
+			continue;
+		u = &view->units[i - view->first];
+		if (state > u->state)
+			u->state = state;
+		if (row->release_order > u->release_order)
+			u->release_order = row->release_order;
+	}
 	return 0;
 }
 
 static int refresh_units(struct store *store, const struct pool *pool, struct unit_map *map,
 			 struct id_range range)
 {
-	uint32_t first, n;
+	_cleanup_(freep) struct unit_view *units = NULL;
+	struct view view = { .pool = pool };
+	int r;
 
-	if (!touched_units(pool, range, &first, &n))
+	if (!touched_units(pool, range, &view.first, &view.n))
 		return 0;
-	for (uint32_t i = first; i < first + n; i++) {
-		struct id_range unit = { pool->range.start + i * pool->unit, pool->unit };
-		struct unit_view view = { .state = UNIT_FRESH };
-		int r;
-
-		if (unit_map_state(map, i) == UNIT_RESERVED)
-			continue;
-		r = store_each_in(store, unit, view_row, &view);
-		if (r < 0)
-			return r;
-		unit_map_set(map, i, view.state, view.release_order);
-	}
+	units = view.units = calloc(view.n, sizeof(*units));
+	if (!units)
+		return -ENOMEM;
+	range = (struct id_range){ pool->range.start + view.first * pool->unit,
+				   view.n * pool->unit };
+	r = store_each_in(store, range, view_row, &view);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < view.n; i++)
+		if (unit_map_state(map, view.first + i) != UNIT_RESERVED)
+			unit_map_set(map, view.first + i, units[i].state, units[i].release_order);
 	return 0;
 }
 

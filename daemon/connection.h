@@ -53,9 +53,10 @@ const struct varlink_peer *connection_peer(const struct connection *connection);
 void connection_release(struct connection *connection, const char *error,
 			struct json_object *parameters);
 
-/* For the owner's lists. */
+/* For the owner's lists: AT points to what points to this one, so no list need be known to leave.
+ */
 struct connection_links {
-	struct connection *previous, *next;
+	struct connection **at, *next;
 };
 
 struct connection_links *connection_in_all(struct connection *connection);

@@ -212,6 +212,9 @@ static int handle_lookup(struct varlink_call *call, const void *parameters, void
 				JSON_INT("containerID", p->id - allocation.range.start), NULL));
 }
 
+_Static_assert(sizeof(struct allocate_parameters) <= VARLINK_PARAMETERS_MAX,
+	       "the largest of the structs of parameters");
+
 static const struct varlink_method methods[] = {
 	{ "Allocate", ACCESS_WRITER, false, allocate_fields, ELEMENTS_OF(allocate_fields),
 	  handle_allocate },

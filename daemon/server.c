@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #define ACCEPTS_PER_TURN 32
+#define QUIET_USEC (10 * UINT64_C(1000000)) /* between two lines of the log about refusals */
 #define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
 
 const struct server_limits server_default_limits = {
@@ -33,7 +34,7 @@ struct server {
 	int listen_fd;
 	int spare_fd; /* given up to accept and close a connection when there are no others left */
 	unsigned int n_events_pending; /* since the first change to commit */
-	int accept_error;	       /* the last one that was logged, until one is accepted */
+	uint64_t quiet_until;	       /* us of CLOCK_MONOTONIC: no refusal is logged before */
 	sd_event_source *listen_source;
 	sd_event_source *clock_source;
 	sd_event_source *commit_source; /* the end of the turn */
@@ -47,23 +48,22 @@ typedef struct connection_links *(*links_fn)(struct connection *connection);
 
 static void list_add(struct connection **list, struct connection *c, links_fn links)
 {
-	links(c)->previous = NULL;
-	links(c)->next = *list;
+	*links(c) = (struct connection_links){ .at = list, .next = *list };
 	if (*list)
-		links(*list)->previous = c;
+		links(*list)->at = &links(c)->next;
 	*list = c;
 }
 
-static void list_remove(struct connection **list, struct connection *c, links_fn links)
+/* It need not be in a list. */
+static void list_remove(struct connection *c, links_fn links)
 {
 	struct connection_links *l = links(c);
 
-	if (*list == c)
-		*list = l->next;
-	else if (l->previous)
-		links(l->previous)->next = l->next;
+	if (!l->at)
+		return;
+	*l->at = l->next;
 	if (l->next)
-		links(l->next)->previous = l->previous;
+		links(l->next)->at = l->at;
 	*l = (struct connection_links){};
 }
 
@@ -120,8 +120,8 @@ static void on_over(struct connection *c, int reason, void *userdata)
 {
 	struct server *server = userdata;
 
-	list_remove(&server->held, c, connection_in_held);
-	list_remove(&server->all, c, connection_in_all);
+	list_remove(c, connection_in_held);
+	list_remove(c, connection_in_all);
 	list_add(&server->ended, c, connection_in_all);
 	sd_event_source_set_enabled(server->reap_source, SD_EVENT_ONESHOT);
 	if (reason != 0 && reason != -ECONNRESET && reason != -EPIPE)
@@ -137,7 +137,7 @@ static int on_reap(sd_event_source *source, void *userdata)
 	while (server->ended) {
 		struct connection *c = server->ended;
 
-		list_remove(&server->ended, c, connection_in_all);
+		list_remove(c, connection_in_all);
 		connection_free(c);
 		server->counts.connections--;
 	}
@@ -146,22 +146,27 @@ static int on_reap(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-/* Releasing a connection can begin the next batch, so the list is taken off first. */
+/* Releasing a connection can begin the next batch, so the list is emptied first. */
 static int commit(struct server *server)
 {
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
-	struct connection *released = server->held;
+	struct connection *released = NULL;
 	const char *error = NULL;
 
 	sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IDLE);
 	server->n_events_pending = 0;
-	server->held = NULL;
 	if (must_hold(server))
 		error = server->hooks.commit(&parameters, server->hooks.userdata);
+	while (server->held) {
+		struct connection *c = server->held;
+
+		list_remove(c, connection_in_held);
+		list_add(&released, c, connection_in_held);
+	}
 	while (released) {
 		struct connection *c = released;
 
-		list_remove(&released, c, connection_in_held);
+		list_remove(c, connection_in_held);
 		connection_release(c, error, parameters);
 	}
 	return 0;
@@ -195,6 +200,18 @@ int server_add_connection(struct server *server, int fd)
 	return 0;
 }
 
+/* Clients can cause these as often as they like. */
+static void log_seldom(struct server *server, int reason, const char *text)
+{
+	uint64_t now;
+
+	if (sd_event_now(server->host.event, CLOCK_MONOTONIC, &now) < 0 ||
+	    now < server->quiet_until)
+		return;
+	server->quiet_until = now + QUIET_USEC;
+	log_event(server, LOG_WARNING, reason, text);
+}
+
 /* Over a limit a connection is accepted and closed at once, so that the client hears of it. */
 static void admit(struct server *server, int taken)
 {
@@ -208,6 +225,7 @@ static void admit(struct server *server, int taken)
 	if (server->counts.connections >= server->limits.connections ||
 	    (peer.uid != 0 && count_uid(server, peer.uid) >= server->limits.connections_per_uid)) {
 		server->counts.refused++;
+		log_seldom(server, -EUSERS, "a connection over the limit was refused");
 		return;
 	}
 	r = server_add_connection(server, fd);
@@ -228,14 +246,11 @@ static void refuse_one(struct server *server)
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* What lasts is said once. */
 static void on_accept_error(struct server *server, int error)
 {
 	if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
 		return;
-	if (error != server->accept_error)
-		log_event(server, LOG_WARNING, -error, "cannot accept a connection");
-	server->accept_error = error;
+	log_seldom(server, -error, "cannot accept a connection");
 	if (error == EMFILE || error == ENFILE)
 		refuse_one(server);
 }
@@ -254,7 +269,6 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, vo
 			on_accept_error(server, errno);
 			break;
 		}
-		server->accept_error = 0;
 		admit(server, fd);
 	}
 	return 0;
@@ -352,13 +366,13 @@ void server_free(struct server *server)
 	while (server->all) {
 		struct connection *c = server->all;
 
-		list_remove(&server->all, c, connection_in_all);
+		list_remove(c, connection_in_all);
 		connection_free(c);
 	}
 	while (server->ended) {
 		struct connection *c = server->ended;
 
-		list_remove(&server->ended, c, connection_in_all);
+		list_remove(c, connection_in_all);
 		connection_free(c);
 	}
 	sd_event_source_disable_unref(server->listen_source);
