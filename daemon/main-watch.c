@@ -4,22 +4,30 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <time.h>
 
 /* useradd(8) and friends replace several files one after the other */
 #define SETTLE_USEC (50 * 1000)
+#define ACCURACY_USEC 1000 /* the event loop's own is 250 ms */
 
 #define FOLDER_EVENTS                                                                              \
 	(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |        \
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define FILE_EVENTS (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
 
+#define LINKS_MAX 40 /* as many as the kernel follows (path_resolution(7)) */
+
 /* One inotify watch: the file itself, or a folder and the name in it that matters. */
 struct spot {
 	struct watch *watch;
+	struct spot *next;
 	sd_event_source *source;
+	char *path; /* that is watched */
 	char *name; /* NULL: any event matters */
 };
 
@@ -28,7 +36,6 @@ struct watch {
 	void (*changed)(void *userdata);
 	void *userdata;
 	struct spot *spots;
-	size_t n_spots;
 	sd_event_source *timer;
 };
 
@@ -74,8 +81,8 @@ int watch_new(sd_event *event, void (*changed)(void *userdata), void *userdata, 
 	watch->event = sd_event_ref(event);
 	watch->changed = changed;
 	watch->userdata = userdata;
-	r = sd_event_add_time_relative(event, &watch->timer, CLOCK_MONOTONIC, 0, 0, on_settled,
-				       watch);
+	r = sd_event_add_time_relative(event, &watch->timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC,
+				       on_settled, watch);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
 	if (r < 0)
@@ -84,15 +91,30 @@ int watch_new(sd_event *event, void (*changed)(void *userdata), void *userdata, 
 	return 0;
 }
 
+static struct spot *spot_free(struct spot *spot)
+{
+	if (!spot)
+		return NULL;
+	sd_event_source_disable_unref(spot->source);
+	free(spot->path);
+	free(spot->name);
+	free(spot);
+	return NULL;
+}
+
+static void spot_freep(struct spot **spot)
+{
+	spot_free(*spot);
+}
+
 static void drop_spots(struct watch *watch)
 {
-	for (size_t i = 0; i < watch->n_spots; i++) {
-		sd_event_source_disable_unref(watch->spots[i].source);
-		free(watch->spots[i].name);
+	while (watch->spots) {
+		struct spot *spot = watch->spots;
+
+		watch->spots = spot->next;
+		spot_free(spot);
 	}
-	free(watch->spots);
-	watch->spots = NULL;
-	watch->n_spots = 0;
 }
 
 void watch_free(struct watch *watch)
@@ -105,44 +127,112 @@ void watch_free(struct watch *watch)
 	free(watch);
 }
 
+static bool has_spot(const struct watch *watch, const char *path, const char *name)
+{
+	for (const struct spot *spot = watch->spots; spot; spot = spot->next)
+		if (strcmp(spot->path, path) == 0 &&
+		    strcmp(spot->name ? spot->name : "", name) == 0)
+			return true;
+	return false;
+}
+
+/* NAME is "" for the file itself. */
 static int add_spot(struct watch *watch, const char *path, uint32_t events, const char *name)
 {
-	struct spot *spot = &watch->spots[watch->n_spots];
+	_cleanup_(spot_freep) struct spot *spot = NULL;
 	int r;
 
-	*spot = (struct spot){ .watch = watch };
-	if (name) {
-		spot->name = strdup(name);
-		if (!spot->name)
-			return -ENOMEM;
-	}
+	if (has_spot(watch, path, name))
+		return 0;
+	spot = calloc(1, sizeof(*spot));
+	if (!spot)
+		return -ENOMEM;
+	spot->watch = watch;
+	spot->path = strdup(path);
+	spot->name = *name ? strdup(name) : NULL;
+	if (!spot->path || (*name && !spot->name))
+		return -ENOMEM;
 	r = sd_event_add_inotify(watch->event, &spot->source, path, events, on_event, spot);
-	if (r < 0) {
-		free(spot->name);
+	if (r < 0)
 		return r;
-	}
-	watch->n_spots++;
+	spot->next = watch->spots;
+	watch->spots = take_ptr(spot);
 	return 0;
 }
 
-/* The folder that a path is in, or the nearest one above it that is there. */
-static int add_folder(struct watch *watch, const char *path)
+/* A walk along a path: FOLDER has no links in it, REST is what still has to be walked. */
+struct walk {
+	char folder[PATH_MAX];
+	char rest[PATH_MAX];
+	int n_links;
+};
+
+/* Takes the next name off the rest. Returns whether there is one. */
+static bool next_name(struct walk *walk, char (*ret)[NAME_MAX + 1])
 {
-	_cleanup_(freep) char *folder = strdup(path);
+	size_t skipped = strspn(walk->rest, "/");
+	size_t length = strcspn(walk->rest + skipped, "/");
 
-	if (!folder)
-		return -ENOMEM;
-	for (;;) {
-		char *slash = strrchr(folder, '/');
-		int r;
+	if (length == 0 || length > NAME_MAX)
+		return false;
+	memcpy(*ret, walk->rest + skipped, length);
+	(*ret)[length] = 0;
+	memmove(walk->rest, walk->rest + skipped + length,
+		strlen(walk->rest + skipped + length) + 1);
+	return true;
+}
 
-		if (!slash)
-			return -ENOENT;
-		*slash = 0;
-		r = add_spot(watch, *folder ? folder : "/", FOLDER_EVENTS, slash + 1);
-		if (r != -ENOENT && r != -ENOTDIR)
-			return r;
+/* Puts the target of a link before the rest. */
+static int follow(struct walk *walk, const char *target)
+{
+	char rest[PATH_MAX];
+	int n = snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest);
+
+	if (n >= (int)sizeof(rest) || ++walk->n_links > LINKS_MAX)
+		return -ELOOP;
+	if (*target == '/')
+		walk->folder[0] = 0;
+	memcpy(walk->rest, rest, (size_t)n + 1);
+	return 0;
+}
+
+/* One step: watches the name in its folder, and goes into it or along it. */
+static int step(struct watch *watch, struct walk *walk, const char *name)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	ssize_t length;
+	int r = add_spot(watch, *walk->folder ? walk->folder : "/", FOLDER_EVENTS, name);
+
+	if (r < 0)
+		return r;
+	if (snprintf(path, sizeof(path), "%s/%s", walk->folder, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length >= 0) {
+		target[length] = 0;
+		return follow(walk, target);
 	}
+	if (errno != EINVAL) /* all that is no link */
+		return -errno;
+	memcpy(walk->folder, path, sizeof(path));
+	return 0;
+}
+
+/* Every name on the way matters, the links' own as well as those that they point to. */
+static int watch_path(struct watch *watch, const char *path)
+{
+	struct walk walk = {};
+	char name[NAME_MAX + 1];
+	int r = 0;
+
+	if (strlen(path) >= sizeof(walk.rest))
+		return -ENAMETOOLONG;
+	strcpy(walk.rest, path);
+	if (*path != '/')
+		strcpy(walk.folder, ".");
+	while (r >= 0 && next_name(&walk, &name))
+		r = step(watch, &walk, name);
+	return r < 0 ? r : add_spot(watch, walk.folder, FILE_EVENTS, "");
 }
 
 int watch_set(struct watch *watch, char *const *paths, size_t n_paths)
@@ -150,15 +240,10 @@ int watch_set(struct watch *watch, char *const *paths, size_t n_paths)
 	int first_error = 0;
 
 	drop_spots(watch);
-	watch->spots = calloc(2 * n_paths + 1, sizeof(*watch->spots));
-	if (!watch->spots)
-		return -ENOMEM;
 	for (size_t i = 0; i < n_paths; i++) {
-		int r = add_folder(watch, paths[i]);
+		int r = watch_path(watch, paths[i]);
 
-		if (r >= 0)
-			r = add_spot(watch, paths[i], FILE_EVENTS, NULL);
-		if (r < 0 && r != -ENOENT && first_error == 0)
+		if (r < 0 && r != -ENOENT && r != -ENOTDIR && first_error == 0)
 			first_error = r;
 	}
 	return first_error;
