@@ -110,12 +110,22 @@ static int ask(const char *owner, enum id_kind kind, unsigned int timeout_ms,
 				file_error_text(r)) < 0
 			       ? -ENOMEM
 			       : 0;
+	answer->timed_out = result.timed_out;
 	if (!has_answered(&result))
 		return describe_failure(&result, timeout_ms, &answer->problem);
 	if (result.output.size == 0)
 		return asprintf(&answer->problem, "getsubids answered with nothing") < 0 ? -ENOMEM
 											 : 0;
 	return parse_answer(owner, result.output.text, result.output.size, &answer->list);
+}
+
+/* Hands the answer over, with a list that points into it. */
+static void hand_over(struct getsubids_answer *answer, struct getsubids_answer *ret)
+{
+	answer->list.file = answer->program;
+	answer->list.problem = answer->problem;
+	*ret = *answer;
+	*answer = (struct getsubids_answer){ 0 };
 }
 
 int getsubids_ask(const char *program, const char *owner, enum id_kind kind,
@@ -132,10 +142,22 @@ int getsubids_ask(const char *program, const char *owner, enum id_kind kind,
 	r = ask(answer.owner, kind, timeout_ms, &answer);
 	if (r < 0)
 		return r;
-	answer.list.file = answer.program;
-	answer.list.problem = answer.problem;
-	*ret = answer;
-	answer = (struct getsubids_answer){ 0 };
+	hand_over(&answer, ret);
+	return 0;
+}
+
+int getsubids_skip(const char *program, const char *owner, struct getsubids_answer *ret)
+{
+	_cleanup_(getsubids_answer_done) struct getsubids_answer answer = {
+		.program = strdup(program),
+		.owner = strdup(owner),
+		.problem = strdup("getsubids was not asked: it did not answer a question before"),
+		.timed_out = true,
+	};
+
+	if (!answer.program || !answer.owner || !answer.problem)
+		return -ENOMEM;
+	hand_over(&answer, ret);
 	return 0;
 }
 

@@ -8,12 +8,15 @@
 
 #include "core/rules.h"
 
+#include <stdbool.h>
+
 #define GETSUBIDS_TIMEOUT_MS 5000u
 
 struct getsubids_answer {
 	char *program;
 	char *owner; /* the entries point to it */
 	char *problem;
+	bool timed_out;
 	struct subid_list list; /* points to the above */
 };
 
@@ -24,6 +27,12 @@ struct getsubids_answer {
  */
 int getsubids_ask(const char *program, const char *owner, enum id_kind kind,
 		  unsigned int timeout_ms, struct getsubids_answer *ret);
+
+/*
+ * The answer of a program that is not asked, because it did not answer before: it would take its
+ * whole time again. Returns 0 or -ENOMEM.
+ */
+int getsubids_skip(const char *program, const char *owner, struct getsubids_answer *ret);
 
 /* Frees what it holds and leaves it empty. */
 void getsubids_answer_done(struct getsubids_answer *answer);

@@ -25,7 +25,7 @@ struct survey {
 	const char *root;
 	struct node_state *state; /* being built */
 	bool subid_is_files;
-	char *getsubids;
+	bool getsubids_hangs; /* it did not answer in time, so it is not asked again */
 	struct account_file users, groups;
 	struct subid_file files[N_ID_KINDS];
 	struct getsubids_answer (*answers)[N_ID_KINDS]; /* of each pool; empty where not asked */
@@ -42,7 +42,6 @@ static void survey_donep(struct survey *survey)
 		subidfile_done(&survey->files[kind]);
 	accounts_done(&survey->users);
 	accounts_done(&survey->groups);
-	free(survey->getsubids);
 	free(survey->answers);
 	free(survey->settings);
 	free(survey->facts);
@@ -163,12 +162,18 @@ static int ask(struct survey *survey, size_t i, enum id_kind kind)
 	int r;
 
 	r = add_input(survey, "/usr/bin/getsubids", &program);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if (survey->getsubids_hangs)
+		r = getsubids_skip(program, survey->settings[i].owner, answer);
+	else
 		r = getsubids_ask(program, survey->settings[i].owner, kind, GETSUBIDS_TIMEOUT_MS,
 				  answer);
-	if (r == 0)
-		survey->facts[i].own[kind] = &answer->list;
-	return r;
+	if (r < 0)
+		return r;
+	survey->getsubids_hangs = answer->timed_out;
+	survey->facts[i].own[kind] = &answer->list;
+	return 0;
 }
 
 static int find_facts(struct survey *survey, size_t i)

@@ -138,6 +138,30 @@ static void test_root_without_program(void **state)
 	expect_finding("", FILES_LINE, RULE_NO_ENTRY, PROGRAM, "No such file");
 }
 
+/* One that hangs costs its time once, and not for UIDs and GIDs of each pool. */
+static void test_hangs(void **state)
+{
+	struct node_state node;
+	char asked[8] = "";
+	FILE *file;
+
+	(void)state;
+	write_script("echo asked >> asked\nexec sleep 600");
+	node = load("[Pool kubelet]\nSource=getsubids\n[Pool other]\nSource=getsubids\n", NULL, "");
+	for (size_t i = 0; i < 2; i++) {
+		const struct finding *finding = finding_of(&node.pools.items[i], RULE_NO_ENTRY);
+
+		assert_non_null(finding);
+		assert_non_null(strstr(finding->message, i == 0 ? "within 5000 ms" : "not asked"));
+	}
+	node_state_done(&node);
+	file = fopen(scratch_path(&scratch, "/asked"), "re");
+	assert_non_null(file);
+	assert_string_equal(fgets(asked, sizeof(asked), file), "asked\n");
+	assert_null(fgets(asked, sizeof(asked), file));
+	fclose(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +169,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_findings, make, drop),
 		cmocka_unit_test_setup_teardown(test_others, make, drop),
 		cmocka_unit_test_setup_teardown(test_root_without_program, make, drop),
+		cmocka_unit_test_setup_teardown(test_hangs, make, drop),
 	};
 
 	return cmocka_run_group_tests_name("source", tests, NULL, NULL);
