@@ -71,7 +71,7 @@ const struct verb allocate_verb = {
 		"\n"
 		"Example:\n"
 		"  podman run $(subidctl allocate web -o podman) docker.io/library/nginx\n",
-	.denied = DENIED_TO_WRITERS,
+	.denied = "be root or named in AllowUsers= or AllowGroups= of subidd.conf",
 	.options = OPTION_BIT(OPTION_POOL) | OPTION_BIT(OPTION_COUNT) |
 		   OPTION_BIT(OPTION_NAMESPACE) | OPTION_BIT(OPTION_NAME) |
 		   OPTION_BIT(OPTION_OUTPUT),

@@ -82,6 +82,8 @@ static void check_files(const struct context *context, const char *daemon)
 		arguments[n++] = config;
 	}
 	execv(daemon, (char *const *)arguments);
+	if (errno == ENOENT && strcmp(daemon, SUBIDD_DAEMON_PATH) == 0)
+		execvp("subidd", (char *const *)arguments); /* not installed, but built */
 	complain("cannot run %s: %s", daemon, strerror(errno));
 }
 

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 DEFINE_CLEANUP(struct subidd_status *, subidd_status_free)
@@ -33,8 +34,6 @@ static const struct {
 	const char *error;
 	const char *hint;
 } hints[] = {
-	{ "io.subidd.Allocator.PoolExhausted",
-	  "release pods that are gone, or give the pool's owner a larger range" },
 	{ "io.subidd.Allocator.InvalidPool", "see subidctl check" },
 	{ "io.subidd.Allocator.CountMismatch", "release the pod first, or leave out --count" },
 	{ "io.subidd.Allocator.QuotaExceeded",
@@ -56,8 +55,8 @@ static const struct {
 		 "first" },
 	{ "count", "--count is a multiple of the pool's unit and not larger than the pool; see "
 		   "subidctl status" },
-	{ "namespace", "--namespace is at most 253 bytes" },
-	{ "name", "--name is at most 253 bytes" },
+	{ "namespace", "--namespace is 1 to 253 bytes without control characters" },
+	{ "name", "--name is 1 to 253 bytes without control characters" },
 };
 
 static char *copy(const char *text)
@@ -98,6 +97,27 @@ static char *parameter_hint(struct context *context)
 	return NULL;
 }
 
+/* Units that are free do not help a pod that wants several side by side. */
+static char *exhausted_hint(const struct context *context)
+{
+	static const char *const held[] = { "active", "draining", "waiting", "foreign" };
+	_cleanup_(freep) char *hint = NULL;
+	int64_t free_units = 0, n;
+
+	if (subidd_client_error_int(context->client, "capacity", &free_units) < 0)
+		return NULL;
+	for (size_t i = 0; i < ELEMENTS_OF(held); i++)
+		if (subidd_client_error_int(context->client, held[i], &n) == 0)
+			free_units -= n;
+	if (free_units <= 0)
+		return copy("release pods that are gone, or give the pool's owner a larger range");
+	if (asprintf(&hint,
+		     "%" PRId64 " are free, but not as many side by side as --count asks for",
+		     free_units) < 0)
+		check_memory(hint = NULL);
+	return take_ptr(hint);
+}
+
 /* What to do after an error of the daemon, NULL if nothing comes to mind. */
 static char *refusal_hint(struct context *context, int r)
 {
@@ -111,6 +131,8 @@ static char *refusal_hint(struct context *context, int r)
 		return name_pools(context, "there are: ");
 	case EINVAL:
 		return parameter_hint(context);
+	case ENOSPC:
+		return exhausted_hint(context);
 	case EACCES:
 		return copy(context->verb->denied);
 	}

@@ -57,7 +57,8 @@ const struct verb release_verb = {
 		"\n"
 		"Example:\n"
 		"  subidctl release 8f1f5d3a-7a3e-4a5e-9f0e-2d7a1c9b4e11\n",
-	.denied = DENIED_TO_WRITERS,
+	.denied = "root may; others release only what they allocated themselves, if AllowUsers= or "
+		  "AllowGroups= of subidd.conf names them",
 	.min_arguments = 1,
 	.max_arguments = ARGUMENTS_MAX,
 	.run = run,

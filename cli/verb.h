@@ -55,8 +55,3 @@ struct verb {
 
 extern const struct verb allocate_verb, release_verb, show_verb, list_verb, whois_verb, status_verb,
 	check_verb, reload_verb;
-
-/* What to do for those verbs that change allocations. */
-#define DENIED_TO_WRITERS                                                                          \
-	"be root or named in AllowUsers= or AllowGroups= of subidd.conf; one that is not root "    \
-	"releases only what it allocated itself"

@@ -50,19 +50,18 @@ const char *allocator_message(const struct allocator *allocator)
 
 int allocator_set_pools(struct allocator *allocator, struct pools *pools)
 {
+	struct pools before = allocator->pools;
 	struct derived derived;
 	int r = allocator_ready(allocator);
 
 	if (r == 0)
 		r = derived_build(allocator->store, pools, &derived);
-
 	if (r < 0)
 		return allocator_failed(allocator, r);
 	derived_done(&allocator->derived);
-	pools_done(&allocator->pools);
 	allocator->derived = derived;
 	allocator->pools = *pools;
-	*pools = (struct pools){};
+	*pools = before;
 	return 0;
 }
 

@@ -81,8 +81,8 @@ int allocator_new(struct store *store, struct allocator **ret);
 void allocator_free(struct allocator *allocator);
 
 /*
- * Puts other pools in place, taking over what POOLS holds and leaving it empty; on failure the ones
- * before stay in force. Allocations are never touched by it. Returns 0 or a negative errno.
+ * Exchanges the pools for those in POOLS, which then holds the ones before; on failure they stay in
+ * force. Allocations are never touched by it. Returns 0 or a negative errno.
  */
 int allocator_set_pools(struct allocator *allocator, struct pools *pools);
 

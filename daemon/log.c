@@ -4,8 +4,10 @@
 #include "cleanup.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 static const struct {
@@ -31,6 +33,20 @@ bool log_set_level(const char *name)
 	return false;
 }
 
+/* Is standard error the journal's stream? Its variable is inherited also where it is not any more.
+ */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char own[64];
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	char text[2048];
@@ -44,7 +60,7 @@ void log_line(enum log_level level, const char *format, ...)
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < 0x20 || *at == 0x7f)
 			*at = ' ';
-	if (getenv("JOURNAL_STREAM"))
+	if (is_journal())
 		fprintf(stderr, "<%d>%s\n", levels[level].priority, text);
 	else
 		fprintf(stderr, "subidd: %s: %s\n", levels[level].name, text);

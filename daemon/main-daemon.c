@@ -181,7 +181,8 @@ static int open_allocator(struct daemon *d)
 		return fail(r, d->options->state_dir);
 	r = store_open(d->options->state_dir, &store, &message);
 	if (r != 0) {
-		log_line(LOG_LEVEL_ERROR, "%s", message ? message : strerror(ENOMEM));
+		log_line(LOG_LEVEL_ERROR, "%s%s", message ? message : strerror(ENOMEM),
+			 r == -EACCES ? ": be root, or try --root DIR" : "");
 		return r < 0 ? (int)STATUS_FAILURE : store_statuses[r];
 	}
 	r = allocator_new(store, &d->allocator);
@@ -273,6 +274,9 @@ static int socket_gid(const struct options *options)
 {
 	const struct group *group = *options->root ? NULL : getgrnam(SOCKET_GROUP);
 
+	if (!group && !*options->root)
+		log_line(LOG_LEVEL_WARNING, "there is no group " SOCKET_GROUP
+					    " to read from the socket: see systemd-sysusers(8)");
 	return group ? (int)group->gr_gid : -1;
 }
 

@@ -150,6 +150,10 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_status)
 		fputs("subidd: --json goes with --check\n", stderr);
 		return false;
 	}
+	if (raw.root && access(raw.root, F_OK) < 0) {
+		fprintf(stderr, "subidd: --root %s: %m\n", raw.root);
+		return false;
+	}
 	if (complete(&raw) < 0) {
 		*ret_status = STATUS_FAILURE;
 		log_line(LOG_LEVEL_ERROR, "out of memory");

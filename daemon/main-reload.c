@@ -38,15 +38,17 @@ void in_force_done(struct in_force *in_force)
 static int describe(const struct pool *pool, char **ret)
 {
 	const struct finding *error = findings_first_error(&pool->findings);
+	_cleanup_(freep) char *reason = NULL;
 
 	if (pool->valid)
 		return asprintf(ret,
 				"pool %s: %" PRIu32 ":%" PRIu32 ", %" PRIu32 " units of %" PRIu32,
 				pool->name, pool->range.start, pool->range.count,
 				pool_capacity(pool), pool->unit);
-	return asprintf(ret, "pool %s is invalid: %s%s%s (%s; see subidctl check)", pool->name,
-			error && error->file ? error->file : "", error && error->file ? ": " : "",
-			error ? error->message : "", error ? finding_rule_name(error->rule) : "");
+	if (!error || finding_describe(error, &reason) < 0)
+		return -ENOMEM;
+	return asprintf(ret, "pool %s is invalid: %s (%s; see subidctl check)", pool->name, reason,
+			finding_rule_name(error->rule));
 }
 
 /* Says what a pool is, if it is not what it was. */
@@ -69,15 +71,33 @@ static void log_pools(const struct pools *before, const struct pools *after)
 		log_pool(pools_find(before, after->items[i].name), &after->items[i]);
 }
 
+static bool names(const struct node_state *state, const char *writer)
+{
+	for (size_t i = 0; i < state->n_unknown_writers; i++)
+		if (strcmp(state->unknown_writers[i], writer) == 0)
+			return true;
+	return false;
+}
+
+static void log_unknown_writers(const struct node_state *before, const struct node_state *after)
+{
+	for (size_t i = 0; i < after->n_unknown_writers; i++)
+		if (!names(before, after->unknown_writers[i]))
+			log_line(LOG_LEVEL_WARNING,
+				 "AllowUsers= or AllowGroups= names %s, which no account has",
+				 after->unknown_writers[i]);
+}
+
 int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		  struct load_result *result)
 {
-	int r;
+	int r = allocator_set_pools(allocator, &result->state.pools);
 
-	log_pools(allocator_pools(allocator), &result->state.pools);
-	r = allocator_set_pools(allocator, &result->state.pools);
 	if (r < 0)
 		return r;
+	log_pools(&result->state.pools, allocator_pools(allocator));
+	log_unknown_writers(&in_force->state, &result->state);
+	pools_done(&result->state.pools);
 	node_state_done(&in_force->state);
 	in_force->state = result->state;
 	result->state = (struct node_state){};
@@ -87,10 +107,6 @@ int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		result->config = (struct config){};
 		allocator_set_quota(allocator, in_force->config.max_allocations_per_user);
 	}
-	for (size_t i = 0; i < in_force->state.n_unknown_writers; i++)
-		log_line(LOG_LEVEL_WARNING,
-			 "AllowUsers= or AllowGroups= names %s, which no account has",
-			 in_force->state.unknown_writers[i]);
 	return 0;
 }
 

@@ -63,22 +63,12 @@ static const struct field allocate_fields[] = {
 /* The message names the place, as the error's parameters do not. */
 static struct json_object *new_invalid_pool(const struct refusal *refusal)
 {
-	const struct finding *f = refusal->finding;
 	_cleanup_(freep) char *message = NULL;
-	int r;
 
-	if (f->file && f->line)
-		r = asprintf(&message, "%s:%u: %s", f->file, f->line, f->message);
-	else if (f->file)
-		r = asprintf(&message, "%s: %s", f->file, f->message);
-	else
-		r = asprintf(&message, "%s", f->message);
-	if (r < 0) {
-		message = NULL;
+	if (finding_describe(refusal->finding, &message) < 0)
 		return NULL;
-	}
 	return json_pack(JSON_STRING("pool", refusal->pool),
-			 JSON_STRING("rule", finding_rule_name(f->rule)),
+			 JSON_STRING("rule", finding_rule_name(refusal->finding->rule)),
 			 JSON_TEXT("message", message), NULL);
 }
 

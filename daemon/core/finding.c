@@ -4,6 +4,7 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -136,6 +137,24 @@ int findings_finish(struct findings *findings)
 				return r;
 		}
 	sort_errors_first(findings);
+	return 0;
+}
+
+int finding_describe(const struct finding *finding, char **ret)
+{
+	char *text;
+	int r;
+
+	if (finding->file && finding->line)
+		r = asprintf(&text, "%s:%" PRIu32 ": %s", finding->file, finding->line,
+			     finding->message);
+	else if (finding->file)
+		r = asprintf(&text, "%s: %s", finding->file, finding->message);
+	else
+		r = asprintf(&text, "%s", finding->message);
+	if (r < 0)
+		return -ENOMEM;
+	*ret = text;
 	return 0;
 }
 

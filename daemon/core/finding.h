@@ -73,6 +73,9 @@ int findings_add(struct findings *findings, enum finding_rule rule, enum finding
  */
 int findings_finish(struct findings *findings);
 
+/* The finding as one line, FILE:LINE: MESSAGE as far as it has them, to be freed. 0 or -ENOMEM. */
+int finding_describe(const struct finding *finding, char **ret);
+
 /* The first error in the list, NULL if there is none. */
 const struct finding *findings_first_error(const struct findings *findings);
 
