@@ -165,19 +165,31 @@ def log_levels():
     assert 0 < lines["info"] < lines["debug"], lines
 
 
-@case("under the journal each line carries its priority")
+def read_until_ready(environment):
+    """What the daemon says on a pipe that it may take for the journal's stream."""
+    reading, writing = os.pipe()
+    status = os.fstat(writing)
+    environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"} | {
+        name: value.format(dev=status.st_dev, ino=status.st_ino) for name, value in environment.items()}
+    lines = []
+    with Scratch("kubelet:1:65536") as scratch, open(reading, encoding="utf-8") as output:
+        process = subprocess.Popen([SUBIDD, "--root", str(scratch.path)], env=environment, stderr=writing)
+        os.close(writing)
+        for line in output:
+            lines.append(line)
+            if "is ready" in line:
+                break
+        process.terminate()
+        equal(process.wait(timeout=TIMEOUT), 0)
+    return lines
+
+
+@case("under the journal each line carries its priority, and not where its variable was only inherited")
 def journal():
-    with Scratch("kubelet:1:65536") as scratch:
-        environment = {k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"} | {"JOURNAL_STREAM": "1:2"}
-        with subprocess.Popen([SUBIDD, "--root", str(scratch.path)], env=environment, stderr=subprocess.PIPE,
-                              text=True) as process:
-            for line in process.stderr:
-                assert re.match(r"<[346]>", line), line
-                if "is ready" in line:
-                    break
-            process.terminate()
-            process.communicate(timeout=TIMEOUT)
-            equal(process.returncode, 0)
+    for line in read_until_ready({"JOURNAL_STREAM": "{dev}:{ino}"}):
+        assert re.match(r"<[346]>", line), line
+    for line in read_until_ready({"JOURNAL_STREAM": "1:2"}):
+        assert line.startswith("subidd: "), line
 
 
 @case("with an invalid pool it starts, says why, and serves the rest")

@@ -311,7 +311,9 @@ def pool_gone():
             equal([pool["name"] for pool in client.call("Reload")["pools"]], ["kubelet"])
             found = client.call("Get", pod="c")["allocation"]
             equal((found["pool"], found["inPool"]), ("containers", False))
-            equal(client.expect_refused("NoSuchPool", "Allocate", {"pod": "c"}), {"pool": "containers"})
+            equal(client.call("Allocate", pod="c")["outcome"], "existing")
+            named = {"pod": "c", "pool": "containers"}
+            equal(client.expect_refused("NoSuchPool", "Allocate", named), {"pool": "containers"})
             equal(len(client.list(pool="containers")), 1)
             equal(client.call("Release", pod="c")["released"], True)
             equal(client.call("Allocate", pod="c")["allocation"]["pool"], "kubelet")
