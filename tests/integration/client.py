@@ -168,12 +168,13 @@ class Client:
         raise AssertionError(f"{found} in place of {error}")
 
 
-# One that other users may run as well: the one of this process can be somebody's own.
-PYTHON = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
-
 CHILD = """
-import array, os, socket, sys
+import os, socket, sys
 pipe = socket.socket(fileno=0)
+uid, gid, *groups = map(int, sys.argv[3:])
+os.setgroups(groups)
+os.setresgid(gid, gid, gid)
+os.setresuid(uid, uid, uid)
 for i in range(int(sys.argv[2])):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -187,13 +188,16 @@ for i in range(int(sys.argv[2])):
 
 
 def connect_as(path, uid, gid=None, groups=(), count=1):
-    """Connections made by a child with other credentials, which are theirs for good (unix(7))."""
+    """Connections made by a child with other credentials, which are theirs for good (unix(7)).
+
+    The child changes them itself: the interpreter may lie where that user cannot go.
+    """
+    credentials = map(str, (uid, uid if gid is None else gid, *groups))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(TIMEOUT)
     clients = []
-    with ours, subprocess.Popen([PYTHON, "-I", "-S", "-c", CHILD, str(path), str(count)],
-                                stdin=theirs, user=uid, group=uid if gid is None else gid,
-                                extra_groups=list(groups), cwd="/") as child:
+    with ours, subprocess.Popen([sys.executable, "-I", "-S", "-c", CHILD, str(path), str(count), *credentials],
+                                stdin=theirs) as child:
         theirs.close()
         for _ in range(count):
             word, fds, _, _ = socket.recv_fds(ours, 100, 1)

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 
 from client import ALLOCATOR, Closed, Refused, encode
-from harness import IS_ROOT, NOBODY, UNIT, Daemon, Scratch, case, equal, main, overlaps, run_subidd
+from harness import IS_ROOT, NOBODY, UNIT, Daemon, Scratch, case, equal, main, overlaps, run_as_nobody, run_subidd
 
 
 def fill(daemon, n_pods=5):
@@ -262,11 +262,10 @@ def read_only_folder():
     with Scratch() as scratch:
         scratch.path.chmod(0o777)
         scratch.state.mkdir(parents=True)
-        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
         if IS_ROOT:
             os.chown(scratch.state, NOBODY, NOBODY)
         scratch.state.chmod(0o500)
-        status, _, errors = run_subidd("--root", scratch.path, "--socket", scratch.path / "s", **user)
+        status, _, errors = run_as_nobody(scratch, "--root", scratch.path, "--socket", scratch.path / "s")
         equal(status, 1)
         assert str(scratch.state) in errors and "denied" in errors, errors
         scratch.state.chmod(0o700)
@@ -277,8 +276,7 @@ def folder_of_another():
     with Scratch() as scratch:
         scratch.path.chmod(0o777)
         scratch.state.mkdir(parents=True, mode=0o755)
-        status, _, errors = run_subidd("--root", scratch.path, "--socket", scratch.path / "s", user=NOBODY,
-                                       group=NOBODY, extra_groups=[])
+        status, _, errors = run_as_nobody(scratch, "--root", scratch.path, "--socket", scratch.path / "s")
         equal(status, 1)
         assert str(scratch.state) in errors, errors
 

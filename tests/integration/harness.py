@@ -222,7 +222,9 @@ class Daemon:
 
     def __exit__(self, kind, *_):
         if kind:
+            before = self.process.poll()
             self.end(signal.SIGKILL)
+            print(f"# the daemon was {'alive' if before is None else f'gone with status {before}'}")
             print("".join(f"# {line}\n" for line in self.log.lines[-30:]), end="")
         elif self.process.poll() is None:
             self.stop()
@@ -361,9 +363,16 @@ def processes_of(session):
     return found
 
 
-def run_subidd(*arguments, **options):
+def run_as_nobody(scratch, *arguments):
+    """Runs a copy of it as a user who owns nothing, who may not be able to reach the build folder."""
+    copy = shutil.copy(SUBIDD, scratch.path / "subidd")
+    nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
+    return run_subidd(*arguments, program=copy, cwd=scratch.path, **nobody)
+
+
+def run_subidd(*arguments, program=SUBIDD, **options):
     """Runs it to its end: (status, standard output, standard error)."""
-    done = subprocess.run([SUBIDD, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+    done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=TIMEOUT, check=False, **options)
     assert not SANITIZER.search(done.stderr), done.stderr
     return done.returncode, done.stdout, done.stderr
