@@ -32,6 +32,14 @@ def edit_case(name):
     return add
 
 
+def hang_up(daemon):
+    """SIGHUP, and what it tells systemd; all notifications of reloads before must have come."""
+    mark = daemon.notifications.log.mark()
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.notifications.log.wait("RELOADING=1", mark)
+    daemon.notifications.log.wait("^READY=1$", mark)
+
+
 def await_edit(daemon, edit, pattern):
     """Edits, and waits for the line that tells of it."""
     mark = daemon.log.mark()
@@ -179,11 +187,10 @@ def drop_ins():
         scratch.config("[Pool kubelet]\nMaxPods=20\n", "subidd/subidd.conf.d/20.conf")
         scratch.config("[Pool kubelet]\nMaxPods=30\n", "subidd/subidd.conf.d/10.conf")
         scratch.config("[Pool kubelet]\nMaxPods=99\n", "subidd/subidd.conf.d/99.conf.bak")
-        equal(client.call("Reload")["pools"][0]["maxPods"], 20)
+        hang_up(daemon)
+        equal(pool_of(client)["maxPods"], 20)
         scratch.config("[Pool kubelet]\nMaxPods=40\n", "subidd/subidd.conf.d/30.conf")
-        mark = daemon.notifications.log.mark()
-        daemon.process.send_signal(signal.SIGHUP)
-        daemon.notifications.log.wait("^READY=1$", mark)
+        hang_up(daemon)
         equal(pool_of(client)["maxPods"], 40)
         shutil.rmtree(scratch.etc / "subidd/subidd.conf.d")
         equal(client.call("Reload")["pools"][0]["maxPods"], 10)
