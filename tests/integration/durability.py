@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import os
+import pathlib
 import random
 import resource
 import shutil
@@ -356,7 +357,10 @@ def alone():
         except sqlite3.OperationalError as error:
             assert "locked" in str(error), error
         for info in os.listdir(f"/proc/{daemon.process.pid}/fdinfo"):
-            text = open(f"/proc/{daemon.process.pid}/fdinfo/{info}", encoding="utf-8").read()
+            try:
+                text = pathlib.Path(f"/proc/{daemon.process.pid}/fdinfo/{info}").read_text(encoding="utf-8")
+            except FileNotFoundError:
+                continue  # one of a load of the node's files, closed meanwhile
             flags = int(text.split("flags:")[1].split()[0], 8)
             assert int(info) < 3 or flags & os.O_CLOEXEC, f"{info} is inherited"
 
