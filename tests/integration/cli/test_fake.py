@@ -32,10 +32,15 @@ def on_terminal(command, **more):
 
 
 def test_colour(tap):
+    try:
+        for fd in pty.openpty():
+            os.close(fd)
+    except OSError as error:
+        return tap.skip("colours on a terminal", error)
     tap.equal("colour on a terminal", "\x1b[31minvalid\x1b[0m" in on_terminal("subidctl status"), True)
     tap.equal("no colour under NO_COLOR", "\x1b" in on_terminal("subidctl status", NO_COLOR="1"), False)
     tap.equal("an empty NO_COLOR is none", "\x1b" in on_terminal("subidctl status", NO_COLOR=""), True)
-    tap.equal("no colour on a dumb terminal", "\x1b" in on_terminal("subidctl status", TERM="dumb"), False)
+    return tap.equal("no colour on a dumb terminal", "\x1b" in on_terminal("subidctl status", TERM="dumb"), False)
 
 
 def test_json(tap):
@@ -93,15 +98,16 @@ def test_sound_pools(tap, daemon):
 
 def test_closed_socket(tap):
     """Somebody who may not open the socket is told how to get in."""
-    if os.geteuid() != 0 or not os.access("/usr/bin/setpriv", os.X_OK):
-        return
+    name = "a socket that may not be opened"
+    if os.geteuid() != 0:
+        return tap.skip(name, "becoming another user needs root")
     os.chmod("socket", 0o660)
     os.chmod(".", 0o755)
     got = transcript.run("setpriv --reuid=65534 --regid=65534 --clear-groups subidctl list",
                          ENVIRONMENT)
-    tap.equal("a socket that may not be opened", got.split("\n", 1)[1],
-              "! subidctl: cannot connect to the daemon at socket: Permission denied; be root or join "
-              "the group subidd\n=> 3\n")
+    return tap.equal(name, got.split("\n", 1)[1],
+                     "! subidctl: cannot connect to the daemon at socket: Permission denied; be root or join "
+                     "the group subidd\n=> 3\n")
 
 
 def make_daemon_program():

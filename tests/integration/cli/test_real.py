@@ -4,7 +4,6 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
 
@@ -50,16 +49,17 @@ def start_daemon():
 
 def test_unshare(tap):
     """unshare(1) takes what -o unshare prints, with the range in root's own entries."""
-    if os.geteuid() != 0 or not shutil.which("newuidmap"):
-        return
+    name = "unshare takes it"
+    if os.geteuid() != 0:
+        return tap.skip(name, "mounts need root")
+    if subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        return tap.skip(name, "no mount namespace can be made here")
     pathlib.Path("entries").write_text("root:2000224256:196608\n", encoding="ascii")
     script = ("mount --bind entries /etc/subuid && mount --bind entries /etc/subgid && "
               "unshare --user $(subidctl show db -o unshare) cat /proc/self/uid_map /proc/self/gid_map")
     result = subprocess.run(["unshare", "--mount", "sh", "-c", script], env=ENVIRONMENT, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if "Operation not permitted" in result.stdout:
-        return  # no namespaces in this container
-    tap.equal("unshare takes it", result.stdout.split(), ["0", "2000289792", "65536"] * 2)
+    return tap.equal(name, result.stdout.split(), ["0", "2000289792", "65536"] * 2)
 
 
 def main():
