@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "pools.h"
 
+#include "failure.h"
 #include "table.h"
+
+#include <stdio.h>
 
 static const struct column columns[] = {
 	{ "POOL" },	      { "OWNER" },	    { "STATE" },	  { "RANGE" },
@@ -28,7 +31,7 @@ static void add_row(struct table *table, const struct subidd_pool *pool)
 		table_add(table, COLOUR_NONE, "%u", numbers[i]);
 }
 
-void print_pools(const struct subidd_status *status)
+static void print_pools(const struct subidd_status *status)
 {
 	_cleanup_(table_done) struct table table;
 
@@ -38,7 +41,7 @@ void print_pools(const struct subidd_status *status)
 	table_print(&table);
 }
 
-void point_to_findings(const struct subidd_status *status)
+static void point_to_findings(const struct subidd_status *status)
 {
 	size_t n = 0;
 
@@ -46,4 +49,20 @@ void point_to_findings(const struct subidd_status *status)
 		n += status->pools[i]->n_findings;
 	if (n > 0)
 		printf("\n%zu %s: see subidctl check\n", n, n == 1 ? "finding" : "findings");
+}
+
+enum exit_status print_answer(struct context *context, int r, const struct subidd_status *status,
+			      void (*facts)(const struct subidd_status *status))
+{
+	if (r < 0)
+		return failure(context, r);
+	if (context->options[OPTION_JSON]) {
+		puts(status->json);
+		return STATUS_DONE;
+	}
+	print_pools(status);
+	if (facts)
+		facts(status);
+	point_to_findings(status);
+	return STATUS_DONE;
 }

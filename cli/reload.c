@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "failure.h"
 #include "pools.h"
-
-#include <stdio.h>
 
 static enum exit_status run(struct context *context)
 {
 	_cleanup_(subidd_status_freep) struct subidd_status *status = NULL;
-	int r;
+	int r = subidd_reload(context->client, &status);
 
-	r = subidd_reload(context->client, &status);
-	if (r < 0)
-		return failure(context, r);
-	if (context->options[OPTION_JSON]) {
-		puts(status->json);
-		return STATUS_DONE;
-	}
-	print_pools(status);
-	point_to_findings(status);
-	return STATUS_DONE;
+	return print_answer(context, r, status, NULL);
 }
 
 const struct verb reload_verb = {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "allocation.h"
-#include "failure.h"
 #include "pools.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static void print_facts(const struct subidd_status *status)
 {
 	_cleanup_(table_done) struct table table;
 	char started[TIME_TEXT_SIZE];
 
+	putchar('\n');
 	table_init(&table, fact_columns, ELEMENTS_OF(fact_columns));
 	table_add(&table, COLOUR_NONE, "version");
 	table_add(&table, COLOUR_NONE, "%s", status->version);
@@ -30,20 +31,9 @@ static void print_facts(const struct subidd_status *status)
 static enum exit_status run(struct context *context)
 {
 	_cleanup_(subidd_status_freep) struct subidd_status *status = NULL;
-	int r;
+	int r = subidd_get_status(context->client, &status);
 
-	r = subidd_get_status(context->client, &status);
-	if (r < 0)
-		return failure(context, r);
-	if (context->options[OPTION_JSON]) {
-		puts(status->json);
-		return STATUS_DONE;
-	}
-	print_pools(status);
-	putchar('\n');
-	print_facts(status);
-	point_to_findings(status);
-	return STATUS_DONE;
+	return print_answer(context, r, status, print_facts);
 }
 
 const struct verb status_verb = {

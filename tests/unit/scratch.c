@@ -85,3 +85,33 @@ void scratch_remove(const struct scratch *scratch)
 {
 	assert_int_equal(nftw(scratch->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
+
+void scratch_make_node(struct scratch *scratch)
+{
+	scratch_make(scratch);
+	scratch_write(
+		scratch, "/etc/passwd",
+		"root:x:0:0::/:/bin/sh\nkubelet:x:998:998::/:/bin/sh\ncrio:x:997:996::/:/bin/sh\n");
+	scratch_write(scratch, "/etc/group", "root:x:0:\nops:x:500:crio\n");
+}
+
+struct node_state scratch_load_node(const struct scratch *scratch, const char *settings,
+				    const char *subuid, const char *subgid)
+{
+	struct node_state node;
+
+	scratch_write(scratch, "/etc/subidd/subidd.conf", settings);
+	scratch_write(scratch, "/etc/subuid", subuid);
+	scratch_write(scratch, "/etc/subgid", subgid ? subgid : subuid);
+	scratch_load(scratch, &node);
+	return node;
+}
+
+void scratch_write_getsubids(const struct scratch *scratch, const char *body)
+{
+	char *text;
+
+	assert_true(asprintf(&text, "#!/bin/sh\ncd '%s'\n%s\n", scratch->root, body) > 0);
+	scratch_write_bytes(scratch, SCRATCH_GETSUBIDS, text, strlen(text), 0755);
+	free(text);
+}

@@ -18,11 +18,7 @@ static struct scratch scratch;
 static int make(void **state)
 {
 	(void)state;
-	scratch_make(&scratch);
-	scratch_write(
-		&scratch, "/etc/passwd",
-		"root:x:0:0::/:/bin/sh\nkubelet:x:998:998::/:/bin/sh\ncrio:x:997:996::/:/bin/sh\n");
-	scratch_write(&scratch, "/etc/group", "root:x:0:\nops:x:500:crio\n");
+	scratch_make_node(&scratch);
 	return 0;
 }
 
@@ -31,17 +27,6 @@ static int drop(void **state)
 	(void)state;
 	scratch_remove(&scratch);
 	return 0;
-}
-
-static struct node_state load(const char *settings, const char *subuid, const char *subgid)
-{
-	struct node_state node;
-
-	scratch_write(&scratch, "/etc/subidd/subidd.conf", settings);
-	scratch_write(&scratch, "/etc/subuid", subuid);
-	scratch_write(&scratch, "/etc/subgid", subgid ? subgid : subuid);
-	scratch_load(&scratch, &node);
-	return node;
 }
 
 #define SETTINGS "[Pool kubelet]\nMaxPods=1\n"
@@ -142,7 +127,8 @@ static void test_rows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTS_OF(rows); i++) {
-		struct node_state node = load(rows[i].settings, rows[i].subuid, rows[i].subgid);
+		struct node_state node = scratch_load_node(&scratch, rows[i].settings,
+							   rows[i].subuid, rows[i].subgid);
 		const struct finding *finding = finding_of(&node.pools.items[0], rows[i].rule);
 
 		assert_non_null(finding);

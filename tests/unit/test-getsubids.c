@@ -18,7 +18,6 @@
 
 #include <cmocka.h>
 
-#define PROGRAM "/usr/bin/getsubids"
 #define INHERITED 200	 /* a descriptor that was left open */
 #define PATIENCE_MS 5000 /* for what takes no time */
 #define SHORT_MS 200	 /* for what never ends */
@@ -39,21 +38,13 @@ static int drop(void **state)
 	return 0;
 }
 
-static void write_script(const char *body)
-{
-	_cleanup_(freep) char *text = NULL;
-
-	assert_true(asprintf(&text, "#!/bin/sh\ncd '%s'\n%s\n", scratch.root, body) > 0);
-	scratch_write_bytes(&scratch, PROGRAM, text, strlen(text), 0755);
-}
-
 static struct getsubids_answer ask(const char *body, enum id_kind kind, unsigned int timeout_ms)
 {
 	struct getsubids_answer answer;
 
-	write_script(body);
-	assert_int_equal(getsubids_ask(scratch_path(&scratch, PROGRAM), "kubelet", kind, timeout_ms,
-				       &answer),
+	scratch_write_getsubids(&scratch, body);
+	assert_int_equal(getsubids_ask(scratch_path(&scratch, SCRATCH_GETSUBIDS), "kubelet", kind,
+				       timeout_ms, &answer),
 			 0);
 	return answer;
 }
@@ -157,10 +148,10 @@ static void test_cannot_run(void **state)
 	assert_string_equal(answer.list.problem,
 			    "getsubids cannot be run: No such file or directory");
 	getsubids_answer_done(&answer);
-	scratch_write(&scratch, PROGRAM, "#!/bin/sh\n");
-	assert_int_equal(
-		getsubids_ask(scratch_path(&scratch, PROGRAM), "kubelet", ID_UID, 1000, &answer),
-		0);
+	scratch_write(&scratch, SCRATCH_GETSUBIDS, "#!/bin/sh\n");
+	assert_int_equal(getsubids_ask(scratch_path(&scratch, SCRATCH_GETSUBIDS), "kubelet", ID_UID,
+				       1000, &answer),
+			 0);
 	assert_string_equal(answer.list.problem, "getsubids cannot be run: Permission denied");
 	getsubids_answer_done(&answer);
 }

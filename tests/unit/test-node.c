@@ -21,11 +21,7 @@ static struct scratch scratch;
 static int make(void **state)
 {
 	(void)state;
-	scratch_make(&scratch);
-	scratch_write(
-		&scratch, "/etc/passwd",
-		"root:x:0:0::/:/bin/sh\nkubelet:x:998:998::/:/bin/sh\ncrio:x:997:996::/:/bin/sh\n");
-	scratch_write(&scratch, "/etc/group", "root:x:0:\nops:x:500:crio\n");
+	scratch_make_node(&scratch);
 	return 0;
 }
 
@@ -36,22 +32,12 @@ static int drop(void **state)
 	return 0;
 }
 
-static struct node_state load(const char *settings, const char *subuid, const char *subgid)
-{
-	struct node_state node;
-
-	scratch_write(&scratch, "/etc/subidd/subidd.conf", settings);
-	scratch_write(&scratch, "/etc/subuid", subuid);
-	scratch_write(&scratch, "/etc/subgid", subgid ? subgid : subuid);
-	scratch_load(&scratch, &node);
-	return node;
-}
-
 #define SETTINGS "[Pool kubelet]\nMaxPods=1\n"
 
 static void test_unreadable(void **state)
 {
-	struct node_state node = load(SETTINGS, "kubelet:65536:65536\n", NULL);
+	struct node_state node = scratch_load_node(&scratch, SETTINGS, "kubelet:65536:65536\n",
+						   NULL);
 
 	(void)state;
 	node_state_done(&node);
@@ -129,7 +115,7 @@ static void test_cap(void **state)
 
 	(void)state;
 	strcpy(strstr(text, "kubelet:"), "kubelet:0x10000:65536\n");
-	node = load(SETTINGS, text, NULL);
+	node = scratch_load_node(&scratch, SETTINGS, text, NULL);
 	findings = &node.pools.items[0].findings;
 	assert_int_equal(findings->n_items, 2 + FINDINGS_PER_RULE + 1);
 	assert_int_equal(findings->n_errors, 2);
@@ -148,7 +134,7 @@ static void test_too_many_lines(void **state)
 	(void)state;
 	for (size_t i = 0; i < 1000001; i++)
 		memcpy(text + 2 * i, "a\n", 3);
-	node = load(SETTINGS, text, NULL);
+	node = scratch_load_node(&scratch, SETTINGS, text, NULL);
 	assert_non_null(
 		strstr(finding_of(&node.pools.items[0], RULE_NO_ENTRY)->message, "File too large"));
 	node_state_done(&node);
@@ -158,7 +144,7 @@ static void test_too_many_lines(void **state)
 
 static void expect_overlap(const char *subuid, const char *subgid, bool overlap)
 {
-	struct node_state node = load(TWO_POOLS, subuid, subgid);
+	struct node_state node = scratch_load_node(&scratch, TWO_POOLS, subuid, subgid);
 
 	for (size_t i = 0; i < 2; i++) {
 		const struct pool *pool = &node.pools.items[i];
@@ -197,9 +183,9 @@ static void test_pools_against_each_other(void **state)
 
 static void test_pools_side_by_side(void **state)
 {
-	struct node_state node = load("[Pool kubelet]\n[Pool containers]\n",
-				      "kubelet:2000224256:7208960\ncontainers:200000:268435456\n",
-				      NULL);
+	struct node_state node = scratch_load_node(
+		&scratch, "[Pool kubelet]\n[Pool containers]\n",
+		"kubelet:2000224256:7208960\ncontainers:200000:268435456\n", NULL);
 	const struct pool *pool = pools_find(&node.pools, "containers");
 
 	(void)state;
@@ -217,8 +203,9 @@ static void test_pools_side_by_side(void **state)
 
 static void test_same_owner_twice(void **state)
 {
-	struct node_state node = load("[Pool a]\nOwner=kubelet\n[Pool b]\nOwner=998\n",
-				      "kubelet:2000224256:7208960\n", NULL);
+	struct node_state node = scratch_load_node(&scratch,
+						   "[Pool a]\nOwner=kubelet\n[Pool b]\nOwner=998\n",
+						   "kubelet:2000224256:7208960\n", NULL);
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++)
@@ -228,8 +215,9 @@ static void test_same_owner_twice(void **state)
 
 static void test_writers(void **state)
 {
-	struct node_state node = load(
-		"[Daemon]\nAllowUsers=crio 1234 ghost\nAllowGroups=ops 77 none\n", "", NULL);
+	struct node_state node = scratch_load_node(
+		&scratch, "[Daemon]\nAllowUsers=crio 1234 ghost\nAllowGroups=ops 77 none\n", "",
+		NULL);
 
 	(void)state;
 	assert_int_equal(node.n_writer_uids, 2);
@@ -254,8 +242,8 @@ static bool has_input(const struct node_state *node, const char *path)
 
 static void test_inputs(void **state)
 {
-	struct node_state node = load("[Pool kubelet]\n[Pool b]\nKubeletConfig=/etc/b.yaml\n", "",
-				      NULL);
+	struct node_state node = scratch_load_node(
+		&scratch, "[Pool kubelet]\n[Pool b]\nKubeletConfig=/etc/b.yaml\n", "", NULL);
 
 	(void)state;
 	assert_int_equal(node.n_inputs, 7);
@@ -267,7 +255,7 @@ static void test_inputs(void **state)
 	assert_true(has_input(&node, "/var/lib/kubelet/config.yaml"));
 	assert_true(has_input(&node, "/etc/b.yaml"));
 	node_state_done(&node);
-	node = load("[Pool b]\nSource=getsubids\n", "", NULL);
+	node = scratch_load_node(&scratch, "[Pool b]\nSource=getsubids\n", "", NULL);
 	assert_true(has_input(&node, "/usr/bin/getsubids"));
 	node_state_done(&node);
 }

@@ -13,8 +13,6 @@
 
 #include <cmocka.h>
 
-#define PROGRAM "/usr/bin/getsubids"
-
 static struct scratch scratch;
 
 static int make(void **state)
@@ -29,14 +27,6 @@ static int drop(void **state)
 	(void)state;
 	scratch_remove(&scratch);
 	return 0;
-}
-
-static void write_script(const char *body)
-{
-	_cleanup_(freep) char *text = NULL;
-
-	assert_true(asprintf(&text, "#!/bin/sh\ncd '%s'\n%s\n", scratch.root, body) > 0);
-	scratch_write_bytes(&scratch, PROGRAM, text, strlen(text), 0755);
 }
 
 static struct node_state load(const char *settings, const char *nsswitch, const char *subuid)
@@ -80,7 +70,7 @@ static void test_source(void **state)
 	};
 
 	(void)state;
-	write_script("echo '0: kubelet 2000289792 65536'");
+	scratch_write_getsubids(&scratch, "echo '0: kubelet 2000289792 65536'");
 	for (size_t i = 0; i < ELEMENTS_OF(cases); i++) {
 		struct node_state node = load(cases[i].settings, cases[i].nsswitch, FILES_LINE);
 
@@ -109,14 +99,18 @@ static void expect_finding(const char *nsswitch, const char *subuid, enum findin
 static void test_findings(void **state)
 {
 	(void)state;
-	write_script("echo 'Error fetching ranges' >&2; exit 1");
-	expect_finding("", FILES_LINE, RULE_NO_ENTRY, PROGRAM, "status 1: Error fetching ranges");
-	write_script("echo '0: kubelet 65536 65536'; echo '1: kubelet 131072 65536'");
-	expect_finding("", FILES_LINE, RULE_MULTIPLE_ENTRIES, PROGRAM, "2 lines");
-	write_script("echo nonsense");
-	expect_finding("", FILES_LINE, RULE_MALFORMED_ENTRY, PROGRAM, "an answer of getsubids");
-	write_script("[ $1 = -g ] && start=1 || start=2; echo \"0: kubelet $start 65536\"");
-	expect_finding("", FILES_LINE, RULE_UID_GID_MISMATCH, PROGRAM, "GIDs 1:65536");
+	scratch_write_getsubids(&scratch, "echo 'Error fetching ranges' >&2; exit 1");
+	expect_finding("", FILES_LINE, RULE_NO_ENTRY, SCRATCH_GETSUBIDS,
+		       "status 1: Error fetching ranges");
+	scratch_write_getsubids(&scratch,
+				"echo '0: kubelet 65536 65536'; echo '1: kubelet 131072 65536'");
+	expect_finding("", FILES_LINE, RULE_MULTIPLE_ENTRIES, SCRATCH_GETSUBIDS, "2 lines");
+	scratch_write_getsubids(&scratch, "echo nonsense");
+	expect_finding("", FILES_LINE, RULE_MALFORMED_ENTRY, SCRATCH_GETSUBIDS,
+		       "an answer of getsubids");
+	scratch_write_getsubids(
+		&scratch, "[ $1 = -g ] && start=1 || start=2; echo \"0: kubelet $start 65536\"");
+	expect_finding("", FILES_LINE, RULE_UID_GID_MISMATCH, SCRATCH_GETSUBIDS, "GIDs 1:65536");
 }
 
 /* The files' other lines count only where they are in force; the owner's own never do. */
@@ -125,7 +119,7 @@ static void test_others(void **state)
 	static const char lines[] = "kubelet:0:1\nalice:2000289792:1\n";
 
 	(void)state;
-	write_script("echo '0: kubelet 2000289792 65536'");
+	scratch_write_getsubids(&scratch, "echo '0: kubelet 2000289792 65536'");
 	expect_finding("subid: files\n", lines, RULE_OVERLAPS_ENTRY, "/etc/subuid", "alice");
 	expect_finding("subid: sss\n", lines, RULE_OVERLAPS_ENTRY, NULL, NULL);
 }
@@ -134,8 +128,8 @@ static void test_others(void **state)
 static void test_root_without_program(void **state)
 {
 	(void)state;
-	remove(scratch_path(&scratch, PROGRAM));
-	expect_finding("", FILES_LINE, RULE_NO_ENTRY, PROGRAM, "No such file");
+	remove(scratch_path(&scratch, SCRATCH_GETSUBIDS));
+	expect_finding("", FILES_LINE, RULE_NO_ENTRY, SCRATCH_GETSUBIDS, "No such file");
 }
 
 /* One that hangs costs its time once, and not for UIDs and GIDs of each pool. */
@@ -146,7 +140,7 @@ static void test_hangs(void **state)
 	FILE *file;
 
 	(void)state;
-	write_script("echo asked >> asked\nexec sleep 600");
+	scratch_write_getsubids(&scratch, "echo asked >> asked\nexec sleep 600");
 	node = load("[Pool kubelet]\nSource=getsubids\n[Pool other]\nSource=getsubids\n", NULL, "");
 	for (size_t i = 0; i < 2; i++) {
 		const struct finding *finding = finding_of(&node.pools.items[i], RULE_NO_ENTRY);
