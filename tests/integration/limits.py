@@ -143,9 +143,9 @@ def few_descriptors():
             first.socket.close()
 
 
-def wait_closed(client, tick=None):
-    """Waits for the end without taking what was sent; returns how long it took."""
-    began = time.monotonic()
+def wait_closed(client, tick=None, began=None):
+    """Waits for the end without taking what was sent; returns how long it took, since BEGAN if given."""
+    began = began or time.monotonic()
     poll = select.poll()
     poll.register(client.socket, select.POLLHUP)
     while not poll.poll(1000 if tick else 3 * PATIENCE * 1000):
@@ -164,24 +164,26 @@ def expect_patience(seconds):
 def unfinished_message():
     with Scratch() as scratch, Daemon(scratch) as daemon, daemon.client() as silent, daemon.client() as client:
         client.call("GetStatus")
+        began = time.monotonic()
         silent.send(encode("Get", {"pod": "a"})[:-1])
 
         def go_on():
             client.call("Get", pod="b")
         client.call("Allocate", pod="b")
-        expect_patience(wait_closed(silent, go_on))
+        expect_patience(wait_closed(silent, go_on, began))
         client.call("GetStatus")
 
 
 @case("a byte a second does not keep a started message alive", is_slow=True)
 def dripping_message():
     with Scratch() as scratch, Daemon(scratch) as daemon, daemon.client() as client:
+        began = time.monotonic()
         client.send(b"{")
 
         def drip():
             with contextlib.suppress(BrokenPipeError):
                 client.send(b" ")
-        expect_patience(wait_closed(client, drip))
+        expect_patience(wait_closed(client, drip, began))
 
 
 @case("a connection that is idle between messages is not dropped", is_slow=True)
@@ -210,13 +212,14 @@ def slow_readers():
         client.list()
         before = daemon.rss()
         slow = [stack.enter_context(daemon.client()) for _ in range(50)]
+        began = time.monotonic()
         for one in slow:
             one.send(encode("List", more=True))
             one.socket.recv(1)  # the first reply has come, and nothing more is taken
         equal(client.call("GetStatus")["clients"]["connections"], 51)
         grown = daemon.rss() - before
         assert IS_SANITIZED or grown < 50 * 400 * 1024, f"{grown} bytes more"
-        expect_patience(wait_closed(slow[0], lambda: client.call("GetStatus")))
+        expect_patience(wait_closed(slow[0], lambda: client.call("GetStatus"), began))
         data = bytearray()
         with contextlib.suppress(ConnectionResetError):
             while more := slow[0].socket.recv(1 << 20):
