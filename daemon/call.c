@@ -73,6 +73,12 @@ void varlink_keep(struct varlink_call *call,
 	call->cancelled_userdata = userdata;
 }
 
+void varlink_give_up(struct varlink_call *call)
+{
+	call->state = CALL_DONE;
+	send(call, NULL);
+}
+
 static const struct varlink_interface *find_interface(const struct call_owner *owner,
 						      const char *name, size_t length)
 {

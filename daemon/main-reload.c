@@ -146,10 +146,12 @@ static int answer(struct reload *reload, struct varlink_call *call,
 {
 	if (r == 0)
 		return methods_reply_reload(reload->methods, call);
-	if (result->error == -EINVAL)
-		return methods_refuse_reload(call, result->refusal.message, result->refusal.file,
-					     result->refusal.line);
-	return methods_refuse_reload(call, strerror(-r), NULL, 0);
+	if (result->error == 0)
+		return methods_refuse_store(reload->methods, call);
+	if (result->error != -EINVAL)
+		return result->error;
+	return methods_refuse_reload(call, result->refusal.message, result->refusal.file,
+				     result->refusal.line);
 }
 
 /* Those who asked while this load was at work wait for the next one, which begins now. */
@@ -160,10 +162,10 @@ static void answer_waiters(struct reload *reload, const struct load_result *resu
 	for (size_t i = 0; i < reload->n_waiters; i++) {
 		struct waiter *waiter = &reload->waiters[i];
 
-		if (waiter->is_loading)
-			answer(reload, waiter->call, result, r);
-		else
+		if (!waiter->is_loading)
 			reload->waiters[n_left++] = (struct waiter){ waiter->call, true };
+		else if (answer(reload, waiter->call, result, r) < 0)
+			varlink_give_up(waiter->call);
 	}
 	reload->n_waiters = n_left;
 }

@@ -12,7 +12,6 @@
 /* Take over what a constructor returned; NULL means that there was no memory for it. */
 int methods_reply(struct varlink_call *call, struct json_object *parameters);
 int methods_refuse(struct varlink_call *call, const char *error, struct json_object *parameters);
-int methods_refuse_store(struct methods *methods, struct varlink_call *call);
 
 #define N_LIST_FIELDS 2
 extern const struct field methods_list_fields[N_LIST_FIELDS];

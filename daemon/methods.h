@@ -33,6 +33,9 @@ int methods_reply_reload(struct methods *methods, struct varlink_call *call);
 int methods_refuse_reload(struct varlink_call *call, const char *message, const char *file,
 			  uint32_t line);
 
+/* Refuses a call because the store failed. Returns 0 or a negative errno. */
+int methods_refuse_store(struct methods *methods, struct varlink_call *call);
+
 /* The error of a failed commit, in the shape of the server's hook. */
 const char *methods_store_failed(struct methods *methods, struct json_object **ret_parameters);
 

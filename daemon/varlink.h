@@ -78,6 +78,9 @@ void varlink_stream(struct varlink_call *call, int (*next)(struct varlink_call *
 void varlink_keep(struct varlink_call *call,
 		  void (*cancelled)(struct varlink_call *call, void *userdata), void *userdata);
 
+/* Ends a kept call for which there is no answer: its connection is closed. */
+void varlink_give_up(struct varlink_call *call);
+
 const struct varlink_peer *varlink_call_peer(const struct varlink_call *call);
 enum varlink_access varlink_call_access(const struct varlink_call *call);
 
