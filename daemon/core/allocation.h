@@ -5,6 +5,7 @@
  */
 
 #include "core/pool.h"
+#include "core/process.h"
 #include "core/range.h"
 
 #include <stdbool.h>
@@ -37,6 +38,10 @@ struct allocation {
 	uint64_t released_at;	/* us since the epoch; 0 while it is active */
 	uint64_t release_order; /* grows with each release, whatever the clock does; 0 while active
 				 */
+	/* us of the allocator's clock since when it drains, or since when it has drained; 0 while
+	 * it is active */
+	uint64_t clock;
+	struct process process; /* whose end releases it; none unless it is active */
 };
 
 extern const char *const allocation_state_names[N_ALLOCATION_STATES];
