@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * The allocations on disk: a SQLite database that this process alone opens.
+ * The allocations and their history on disk: a SQLite database that this process alone opens.
  *
  * Write-ahead log, synchronous=FULL, exclusive locking and one connection, so that what was
  * committed survives power loss (with the defaults the last commit does not). The schema itself
- * refuses ranges that overlap. Knows no pools, no JSON and no clock.
+ * refuses ranges that overlap. Knows no rules of pools, no JSON, and reads no clock.
  *
  * Functions return 0; a positive enum store_error where the caller has to decide; or a negative
  * errno, after which store_message() says more: -ENOSPC, -EIO, -ENOMEM, -EROFS, -EUCLEAN (corrupt).
  * A store belongs to one thread.
  */
 
-#include "core/allocation.h"
+#include "core/event.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,10 +89,79 @@ typedef int (*store_row_fn)(const struct allocation *allocation, void *userdata)
 int store_each_from(struct store *store, uint32_t first, store_row_fn row, void *userdata);
 int store_each_in(struct store *store, struct id_range range, store_row_fn row, void *userdata);
 
+/*
+ * As store_each_from(), but only the rows that drain, that are tied to a process, or that are
+ * active and of the kubelet. Costs no more than the rows that it finds.
+ */
+int store_each_draining(struct store *store, uint32_t first, store_row_fn row, void *userdata);
+int store_each_bound(struct store *store, uint32_t first, store_row_fn row, void *userdata);
+int store_each_kubelet(struct store *store, uint32_t first, store_row_fn row, void *userdata);
+
+/* Adds an event; its sequence is one more than the last one's. */
+int store_insert_event(struct store *store, const struct event *event);
+
+/* The sequence of the newest event; 0 if there was never one. */
+int store_last_event(struct store *store, uint64_t *ret_sequence);
+
+/* Called for an event, as a store_row_fn is for a row. */
+typedef int (*store_event_fn)(const struct event *event, void *userdata);
+
+struct event_query {
+	const char *pod; /* only those about it; NULL: all */
+	bool has_id;
+	uint32_t id;	       /* only those about a pod whose range holds it */
+	uint64_t since, until; /* us since the epoch, both included; 0 and UINT64_MAX: no bound */
+	uint64_t before;       /* only sequences below it; UINT64_MAX: no bound */
+};
+
+/* The events that were asked for, newest first. The callback must not change the store. */
+int store_each_event(struct store *store, const struct event_query *query, store_event_fn event,
+		     void *userdata);
+
+/* The events with FIRST <= sequence <= LAST, oldest first. */
+int store_each_event_between(struct store *store, uint64_t first, uint64_t last,
+			     store_event_fn event, void *userdata);
+
+/*
+ * Removes the oldest events, at most LIMIT, as long as their time is before BEFORE or there are
+ * more than MOST. Never the newest one, so that the sequences go on. *ret_n: how many.
+ */
+int store_prune_events(struct store *store, uint64_t before, uint64_t most, uint32_t limit,
+		       uint32_t *ret_n);
+
+/*
+ * The clock of the allocator: that of the boot (us) plus an offset, under which it goes on where it
+ * stood when the machine was started anew.
+ */
+struct store_clock {
+	char boot[BOOT_ID_LENGTH + 1]; /* empty: it was never set */
+	int64_t offset;		       /* us */
+};
+
+int store_get_clock(struct store *store, struct store_clock *ret);
+int store_set_clock(struct store *store, const struct store_clock *clock);
+
+/* The latest clock of any allocation; 0 if there is none. */
+int store_last_clock(struct store *store, uint64_t *ret);
+
+/* A pool as it was last seen, so that a change shows that came while the daemon was down. */
+struct store_pool {
+	char name[POOL_NAME_MAX + 1];
+	struct id_range range; /* all zero: it was invalid */
+	uint32_t unit;
+};
+
+/* STORE_E_NOT_FOUND. */
+int store_get_pool(struct store *store, const char *name, struct store_pool *ret);
+
+/* Adds the pool or takes the place of what was known of it. */
+int store_put_pool(struct store *store, const struct store_pool *pool);
+
 struct store_facts {
 	const char *path; /* owned by the store */
 	int schema;	  /* version */
 	uint64_t n_allocations;
+	uint64_t n_events;
 	uint64_t size; /* bytes of the database, without its write-ahead log */
 };
 
