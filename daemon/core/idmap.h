@@ -27,7 +27,7 @@ struct idmap {
 	bool is_full;  /* all extents together have every ID there can be: it limits to nothing */
 };
 
-/* Returns 0, or -EINVAL if the text is no map. *ret is large: nothing else of it is set. */
+/* Returns 0, or -EINVAL if the text is no map. */
 int idmap_parse(const char *text, size_t size, struct idmap *ret);
 
 /* Is the ID in the map? */

@@ -37,9 +37,10 @@ FOREIGN = {"sqlite3_": "<sqlite3.h>", "json_": "<json-c/", "sd_": "<systemd/",
 
 # core/ is pure: of libc it may use what neither touches the world nor keeps state.
 PURE_HEADERS = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h",
-                "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
+                "search.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h"}
 PURE_SYMBOLS = re.compile(r"""
     (mem|str)[a-z]+ | bcmp | v?(s|sn|as)printf | [mc]alloc | realloc(array)? | free | qsort(_r)? | bsearch
+    | t(search|find|delete|walk_r|destroy)
     | abort | stpn?cpy | stpcpy
     | __(errno_location|assert_fail|stack_chk_fail|ctype_[a-z]+_loc|[a-z]+_chk|isoc99_sscanf)
     | __?(asan|ubsan|lsan|sanitizer|gcov|start|stop|odr_asan)[A-Za-z0-9_.]* | __tls_get_addr
