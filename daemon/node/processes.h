@@ -32,8 +32,8 @@ struct processes;
 int processes_open(const char *folder, struct processes **ret);
 
 /*
- * Looks at one more process. Returns 1; 0 if there are no more; or a negative errno: then the pass
- * is incomplete and only good to be freed.
+ * Looks at one more process, if it has not gone. Returns 1; 0 if there are no more; or a negative
+ * errno: then the pass is incomplete and only good to be freed.
  */
 int processes_step(struct processes *pass);
 
@@ -42,9 +42,9 @@ int processes_finish(struct processes *pass, struct claims *ret);
 
 /*
  * Why the pass cannot be relied on, for people; NULL if it can. It is blind if the map of PID 1
- * cannot be read or is not the full one (the daemon is in a user namespace, or /proc is hidden from
- * it), or if a process may not be looked at. It is known from the first step on, may change up to
- * the last one, and is the pass's.
+ * cannot be read or is not the full one: the daemon is in a user namespace, or /proc is hidden from
+ * it. What a blind pass finds is there, but there may be more. Known from the beginning; the text
+ * is the pass's.
  */
 const char *processes_blindness(const struct processes *pass);
 
