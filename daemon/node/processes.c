@@ -87,7 +87,8 @@ static void read_command(const struct processes *pass, char ret[CLAIM_COMMAND_MA
 
 	if (read_file(pass, "comm", ret, CLAIM_COMMAND_MAX, &size) < 0)
 		return;
-	ret[strcspn(ret, "\n")] = '\0';
+	if (size > 0 && ret[size - 1] == '\n')
+		ret[size - 1] = '\0';
 	for (char *c = ret; *c; c++)
 		if (*c < 0x20 || *c > 0x7e)
 			*c = '?';
