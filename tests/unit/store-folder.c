@@ -78,8 +78,8 @@ struct snapshot take_snapshot(void)
 		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "lock") == 0)
 			continue;
 		shot.names[shot.n] = strdup(entry->d_name);
-		shot.data[shot.n] = file_read(folder_path(&folder, entry->d_name),
-					      &shot.sizes[shot.n]);
+		shot.data[shot.n] = file_bytes(folder_path(&folder, entry->d_name),
+					       &shot.sizes[shot.n]);
 		shot.n++;
 	}
 	closedir(dir);
@@ -90,8 +90,8 @@ void expect_untouched(struct snapshot *shot)
 {
 	for (size_t i = 0; i < shot->n; i++) {
 		size_t size;
-		_cleanup_(freep) char *data = file_read(folder_path(&folder, shot->names[i]),
-							&size);
+		_cleanup_(freep) char *data = file_bytes(folder_path(&folder, shot->names[i]),
+							 &size);
 
 		if (size != shot->sizes[i] || memcmp(data, shot->data[i], size) != 0)
 			fail_msg("%s was touched", shot->names[i]);

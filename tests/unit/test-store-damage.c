@@ -18,7 +18,7 @@ static void test_truncated(void **state)
 
 	(void)state;
 	make_ours();
-	data = file_read(folder_path(&folder, DATABASE), &size);
+	data = file_bytes(folder_path(&folder, DATABASE), &size);
 	for (size_t i = 0; i < ELEMENTS_OF(lengths); i++) {
 		struct snapshot shot;
 
@@ -44,7 +44,7 @@ static void test_flipped(void **state)
 
 	(void)state;
 	make_ours();
-	data = file_read(folder_path(&folder, DATABASE), &size);
+	data = file_bytes(folder_path(&folder, DATABASE), &size);
 	damaged = malloc(size);
 	for (size_t i = 0; i < size; i += i % 4096 < 200 || i % 4096 > 3000 ? 3 : 500) {
 		_cleanup_(freep) char *message = NULL;

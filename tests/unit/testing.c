@@ -38,7 +38,7 @@ const char *folder_path(const struct folder *folder, const char *name)
 	return path;
 }
 
-char *file_read(const char *path, size_t *ret_size)
+char *file_bytes(const char *path, size_t *ret_size)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;

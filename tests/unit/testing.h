@@ -27,7 +27,7 @@ void folder_remove(const struct folder *folder);
 const char *folder_path(const struct folder *folder, const char *name);
 
 /* A whole file, to be freed, with a NUL behind it. */
-char *file_read(const char *path, size_t *ret_size);
+char *file_bytes(const char *path, size_t *ret_size);
 void file_write(const char *path, const void *data, size_t size);
 
 /* Number of open descriptors of this process. */
