@@ -10,6 +10,7 @@
 #define STORE_APPLICATION_ID 0x73756269 /* "subi" */
 #define STORE_FILE "allocations.db"
 #define STORE_LOCK "lock"
+#define EVENT_BLOCK_BITS 10 /* as in the index event_time */
 
 enum statement {
 	STATEMENT_BEGIN,
@@ -24,6 +25,23 @@ enum statement {
 	STATEMENT_DELETE,
 	STATEMENT_EACH_FROM,
 	STATEMENT_EACH_IN,
+	STATEMENT_EACH_DRAINING,
+	STATEMENT_EACH_BOUND,
+	STATEMENT_EACH_KUBELET,
+	STATEMENT_LAST_CLOCK,
+	STATEMENT_INSERT_EVENT,
+	STATEMENT_EVENT_ENDS,
+	STATEMENT_EVENTS_OF_POD,
+	STATEMENT_EVENTS_OF_ID,
+	STATEMENT_EVENTS_OF_BLOCK,
+	STATEMENT_HAS_TIME,
+	STATEMENT_EVENTS_BETWEEN,
+	STATEMENT_OLDEST_EVENTS,
+	STATEMENT_DELETE_EVENTS,
+	STATEMENT_GET_CLOCK,
+	STATEMENT_SET_CLOCK,
+	STATEMENT_GET_POOL,
+	STATEMENT_PUT_POOL,
 	STATEMENT_FACTS,
 	N_STATEMENTS
 };
@@ -61,6 +79,29 @@ void store_database_close(struct store *store);
 /* Prepares all statements. Returns a SQLite result. */
 int store_prepare(struct store *store);
 
+/*
+ * What a statement is given: nothing more once *r is no longer SQLITE_OK. An empty text is NULL; a
+ * number that SQLite has no place for is the largest one.
+ */
+void store_bind_text(sqlite3_stmt *s, int column, const char *text, int *r);
+void store_bind_number(sqlite3_stmt *s, int column, uint64_t number, int *r);
+
+/* Reads a text, NULL as an empty one. False: it is too long for its field, so the row is damaged.
+ */
+bool store_read_text(sqlite3_stmt *s, int column, char *ret, size_t size);
+
+/*
+ * Runs a statement that changes something and was bound with the result BOUND. Returns 0 even if
+ * there was nothing to change; STORE_E_CONFLICT; or a negative errno.
+ */
+int store_change(sqlite3_stmt *s, int bound);
+
+/* The one number that a query finds. Returns 0 or a negative errno. */
+int store_get_number(sqlite3_stmt *s, int bound, uint64_t *ret);
+
+/* Ends the use of a statement, so that it holds neither a lock nor somebody's text. Hands R on. */
+int store_end_use(sqlite3_stmt *s, int r);
+
 /* The version of the schema that this program makes and knows. */
 int store_schema_version(void);
 
@@ -70,5 +111,6 @@ int store_schema_version(void);
  */
 int store_schema_upgrade(sqlite3 *db, int64_t from);
 
-/* Is the schema, tables and triggers, what the upgrades make it? Returns a SQLite result. */
-int store_schema_compare(sqlite3 *db, bool *ret_is_same);
+/* Is the schema, tables and triggers, what the upgrades to VERSION make it? Returns a SQLite
+ * result. */
+int store_schema_compare(sqlite3 *db, int64_t version, bool *ret_is_same);

@@ -44,6 +44,87 @@ static const struct {
 	  " BEGIN SELECT RAISE(ABORT, 'the range overlaps an allocation'); END;"
 	  "CREATE TRIGGER allocation_range BEFORE UPDATE OF start, count ON allocation"
 	  " BEGIN SELECT RAISE(ABORT, 'the range of an allocation never changes'); END;" },
+	{ 2,
+	  /* The table is made anew, as SQLite cannot change a CHECK. Its triggers go with it. */
+	  "CREATE TABLE allocation_new ("
+	  " start INTEGER PRIMARY KEY CHECK (start BETWEEN 0 AND 4294967294),"
+	  " count INTEGER NOT NULL CHECK (count > 0 AND start + count <= 4294967295),"
+	  " pod TEXT UNIQUE CHECK (length(pod) BETWEEN 1 AND 128 AND pod GLOB '[A-Za-z0-9]*'"
+	  "  AND pod NOT GLOB '*[^A-Za-z0-9._-]*'),"
+	  " pool TEXT NOT NULL,"
+	  " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),"
+	  " origin INTEGER NOT NULL CHECK (origin BETWEEN 0 AND 1),"
+	  " namespace TEXT,"
+	  " name TEXT,"
+	  " client_uid INTEGER NOT NULL CHECK (client_uid BETWEEN 0 AND 4294967295),"
+	  " created_at INTEGER NOT NULL,"
+	  " released_at INTEGER,"
+	  " release_order INTEGER CHECK (release_order > 0),"
+	  " clock INTEGER CHECK (clock >= 0),"
+	  " pid INTEGER CHECK (pid BETWEEN 1 AND 4294967295),"
+	  " process_start INTEGER CHECK (process_start >= 0),"
+	  " boot TEXT CHECK (length(boot) BETWEEN 1 AND 36),"
+	  " CHECK (pod IS NOT NULL OR state <> 0),"
+	  " CHECK ((state = 0) = (released_at IS NULL)),"
+	  " CHECK ((state = 0) = (release_order IS NULL)),"
+	  " CHECK ((state = 0) = (clock IS NULL)),"
+	  " CHECK ((pid IS NULL) = (process_start IS NULL)),"
+	  " CHECK ((pid IS NULL) = (boot IS NULL)),"
+	  " CHECK (pid IS NULL OR state = 0)"
+	  ") STRICT, WITHOUT ROWID;"
+	  "INSERT INTO allocation_new SELECT start, count, pod, pool, state, origin, namespace,"
+	  " name, client_uid, created_at, released_at, release_order, iif(state = 0, NULL, 0),"
+	  " NULL, NULL, NULL FROM allocation;"
+	  "DROP TABLE allocation;"
+	  "ALTER TABLE allocation_new RENAME TO allocation;"
+	  "CREATE TRIGGER allocation_overlap BEFORE INSERT ON allocation"
+	  " WHEN (SELECT start + count FROM allocation WHERE start < NEW.start + NEW.count"
+	  "  ORDER BY start DESC LIMIT 1) > NEW.start"
+	  " BEGIN SELECT RAISE(ABORT, 'the range overlaps an allocation'); END;"
+	  "CREATE TRIGGER allocation_range BEFORE UPDATE OF start, count ON allocation"
+	  " BEGIN SELECT RAISE(ABORT, 'the range of an allocation never changes'); END;"
+	  "CREATE INDEX allocation_draining ON allocation (start) WHERE state = 1;"
+	  "CREATE INDEX allocation_bound ON allocation (start) WHERE pid IS NOT NULL;"
+	  "CREATE INDEX allocation_kubelet ON allocation (start) WHERE origin = 1 AND state = 0;"
+	  /* Only the oldest events are ever removed, and never the newest one: so the sequences
+	   * have no gap, and SQLite's choice of the next one is right. Later versions have more
+	   * kinds and causes. */
+	  "CREATE TABLE event ("
+	  " sequence INTEGER PRIMARY KEY CHECK (sequence > 0),"
+	  " time INTEGER NOT NULL CHECK (time >= 0),"
+	  " kind INTEGER NOT NULL CHECK (kind >= 0),"
+	  " cause INTEGER NOT NULL CHECK (cause >= 0),"
+	  " pod TEXT,"
+	  " pool TEXT,"
+	  " start INTEGER CHECK (start BETWEEN 0 AND 4294967294),"
+	  " count INTEGER CHECK (count > 0 AND start + count <= 4294967295),"
+	  " namespace TEXT,"
+	  " name TEXT,"
+	  " client_uid INTEGER CHECK (client_uid BETWEEN 0 AND 4294967295),"
+	  " client_pid INTEGER CHECK (client_pid BETWEEN 0 AND 4294967295),"
+	  " pid INTEGER CHECK (pid BETWEEN 1 AND 4294967295),"
+	  " other_pod TEXT,"
+	  " CHECK ((start IS NULL) = (count IS NULL)),"
+	  " CHECK ((client_uid IS NULL) = (client_pid IS NULL))"
+	  ") STRICT;"
+	  "CREATE INDEX event_pod ON event (pod) WHERE pod IS NOT NULL;"
+	  /* The time is there so that a moment long ago is found without the rows. */
+	  "CREATE INDEX event_range ON event (count, start, sequence, time) WHERE count IS NOT NULL;"
+	  /* By blocks of sequences: which of them have an event of some time, whatever the clock
+	   * did meanwhile? */
+	  "CREATE INDEX event_time ON event (sequence >> 10, time);"
+	  "CREATE TABLE pool ("
+	  " name TEXT PRIMARY KEY CHECK (length(name) > 0),"
+	  " start INTEGER NOT NULL CHECK (start BETWEEN 0 AND 4294967294),"
+	  " count INTEGER NOT NULL CHECK (count >= 0 AND start + count <= 4294967295),"
+	  " unit INTEGER NOT NULL CHECK (unit BETWEEN 0 AND 4294967295),"
+	  " CHECK (count > 0 OR start = 0)"
+	  ") STRICT, WITHOUT ROWID;"
+	  "CREATE TABLE clock ("
+	  " only INTEGER PRIMARY KEY CHECK (only = 1),"
+	  " boot TEXT NOT NULL CHECK (length(boot) BETWEEN 1 AND 36),"
+	  " offset INTEGER NOT NULL"
+	  ") STRICT;" },
 };
 
 int store_schema_version(void)
@@ -51,12 +132,12 @@ int store_schema_version(void)
 	return upgrades[ELEMENTS_OF(upgrades) - 1].version;
 }
 
-static int run_steps(sqlite3 *db, int64_t from)
+static int run_steps(sqlite3 *db, int64_t from, int64_t to)
 {
 	int r = SQLITE_OK;
 
 	for (size_t i = 0; i < ELEMENTS_OF(upgrades) && r == SQLITE_OK; i++)
-		if (upgrades[i].version > from)
+		if (upgrades[i].version > from && upgrades[i].version <= to)
 			r = sqlite3_exec(db, upgrades[i].sql, NULL, NULL, NULL);
 	return r;
 }
@@ -72,7 +153,7 @@ int store_schema_upgrade(sqlite3 *db, int64_t from)
 		 STORE_APPLICATION_ID, store_schema_version());
 	r = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (r == SQLITE_OK)
-		r = run_steps(db, from);
+		r = run_steps(db, from, store_schema_version());
 	if (r == SQLITE_OK)
 		r = sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 	if (r == SQLITE_OK)
@@ -102,7 +183,7 @@ static int describe(sqlite3 *db, char **ret)
 	return r;
 }
 
-int store_schema_compare(sqlite3 *db, bool *ret_is_same)
+int store_schema_compare(sqlite3 *db, int64_t version, bool *ret_is_same)
 {
 	_cleanup_(freep) char *found = NULL;
 	_cleanup_(freep) char *expected = NULL;
@@ -111,7 +192,7 @@ int store_schema_compare(sqlite3 *db, bool *ret_is_same)
 				NULL);
 
 	if (r == SQLITE_OK)
-		r = run_steps(model, 0);
+		r = run_steps(model, 0, version);
 	if (r == SQLITE_OK)
 		r = describe(model, &expected);
 	sqlite3_close(model);

@@ -97,8 +97,63 @@ static const char *const refused[] = {
 	"INSERT INTO allocation " COLUMNS " VALUES (524288, 1, 'c', 'p', 0, 0, 4294967296, 0)",
 	"UPDATE allocation SET state = 1 WHERE pod = 'a'",
 	"UPDATE allocation SET released_at = 1 WHERE pod = 'a'",
-	"UPDATE allocation SET state = 2, released_at = 1, release_order = 0 WHERE pod = 'a'",
+	"UPDATE allocation SET clock = 1 WHERE pod = 'a'",
+	"UPDATE allocation SET state = 2, clock = 1, released_at = 1, release_order = 0"
+	" WHERE pod = 'a'",
+	"UPDATE allocation SET state = 2, released_at = 1, release_order = 1 WHERE pod = 'a'",
+	"UPDATE allocation SET state = 2, clock = -1, released_at = 1, release_order = 1"
+	" WHERE pod = 'a'",
+	/* a process in part, one that cannot be, one of a row that is not active */
+	"UPDATE allocation SET pid = 1 WHERE pod = 'a'",
+	"UPDATE allocation SET process_start = 1 WHERE pod = 'a'",
+	"UPDATE allocation SET boot = 'x' WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 1, process_start = 1 WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 1, boot = 'x' WHERE pod = 'a'",
+	"UPDATE allocation SET process_start = 1, boot = 'x' WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 0, process_start = 1, boot = 'x' WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 4294967296, process_start = 1, boot = 'x' WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 1, process_start = -1, boot = 'x' WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 1, process_start = 1, boot = '' WHERE pod = 'a'",
+	"UPDATE allocation SET pid = 1, process_start = 1, boot = printf('%37d', 1) WHERE pod = 'a'",
+	"UPDATE allocation SET state = 1, clock = 1, released_at = 1, release_order = 1, pid = 1,"
+	" process_start = 1, boot = 'x' WHERE pod = 'a'",
 	"UPDATE allocation SET pod = NULL WHERE pod = 'a'",
+	/* events */
+	"INSERT INTO event (sequence, time, kind, cause) VALUES (0, 0, 0, 0)",
+	"INSERT INTO event (sequence, time, kind, cause) VALUES (-1, 0, 0, 0)",
+	"INSERT INTO event (time, kind, cause) VALUES (NULL, 0, 0)",
+	"INSERT INTO event (time, kind, cause) VALUES (-1, 0, 0)",
+	"INSERT INTO event (time, kind, cause) VALUES (0, NULL, 0)",
+	"INSERT INTO event (time, kind, cause) VALUES (0, -1, 0)",
+	"INSERT INTO event (time, kind, cause) VALUES (0, 'x', 0)",
+	"INSERT INTO event (time, kind, cause) VALUES (0, 0, NULL)",
+	"INSERT INTO event (time, kind, cause) VALUES (0, 0, -1)",
+	"INSERT INTO event (time, kind, cause, start) VALUES (0, 0, 0, 1)",
+	"INSERT INTO event (time, kind, cause, count) VALUES (0, 0, 0, 1)",
+	"INSERT INTO event (time, kind, cause, start, count) VALUES (0, 0, 0, 1, 0)",
+	"INSERT INTO event (time, kind, cause, start, count) VALUES (0, 0, 0, -1, 1)",
+	"INSERT INTO event (time, kind, cause, start, count) VALUES (0, 0, 0, 1, 4294967295)",
+	"INSERT INTO event (time, kind, cause, client_uid) VALUES (0, 0, 0, 1)",
+	"INSERT INTO event (time, kind, cause, client_pid) VALUES (0, 0, 0, 1)",
+	"INSERT INTO event (time, kind, cause, client_uid, client_pid) VALUES (0, 0, 0, -1, 1)",
+	"INSERT INTO event (time, kind, cause, client_uid, client_pid) VALUES"
+	" (0, 0, 0, 1, 4294967296)",
+	"INSERT INTO event (time, kind, cause, pid) VALUES (0, 0, 0, 0)",
+	"INSERT INTO event (time, kind, cause, pid) VALUES (0, 0, 0, 4294967296)",
+	/* pools and the clock */
+	"INSERT INTO pool (name, start, count, unit) VALUES ('', 1, 1, 1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES (NULL, 1, 1, 1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES ('p', 1, 0, 1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES ('p', 1, -1, 1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES ('p', -1, 1, 1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES ('p', 1, 4294967295, 1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES ('p', 1, 1, -1)",
+	"INSERT INTO pool (name, start, count, unit) VALUES ('p', 1, 1, NULL)",
+	"INSERT INTO clock (only, boot, offset) VALUES (2, 'x', 0)",
+	"INSERT INTO clock (only, boot, offset) VALUES (1, '', 0)",
+	"INSERT INTO clock (only, boot, offset) VALUES (1, NULL, 0)",
+	"INSERT INTO clock (only, boot, offset) VALUES (1, 'x', NULL)",
+	"INSERT INTO clock (only, boot, offset) VALUES (1, 'x', 0.5)",
 };
 
 static void expect_rows(const char *what)
@@ -135,10 +190,17 @@ static void test_possible(void **state)
 {
 	static const char *const possible[] = {
 		"INSERT INTO allocation " COLUMNS " VALUES (196608, 65536, 'c', 'p', 0, 0, 0, 0)",
-		("UPDATE allocation SET pod = NULL, state = 2, released_at = 1, release_order = 1"
-		 " WHERE pod = 'c'"),
+		"UPDATE allocation SET pid = 4294967295, process_start = 0, boot = 'b' WHERE pod = 'c'",
+		("UPDATE allocation SET pod = NULL, state = 1, released_at = 1, release_order = 1,"
+		 " clock = 0, pid = NULL, process_start = NULL, boot = NULL WHERE pod = 'c'"),
+		"UPDATE allocation SET state = 2 WHERE pod IS NULL",
 		"DELETE FROM allocation WHERE start = 196608",
 		"UPDATE allocation SET pool = 'q', client_uid = 4294967295",
+		"INSERT INTO event (time, kind, cause) VALUES (0, 99, 99)",
+		"INSERT INTO event (time, kind, cause, start, count, pid, client_uid, client_pid)"
+		" VALUES (0, 0, 0, 0, 4294967295, 4294967295, 4294967295, 0)",
+		"INSERT INTO pool (name, start, count, unit) VALUES ('p', 0, 0, 0)",
+		"INSERT INTO clock (only, boot, offset) VALUES (1, 'x', -1)",
 	};
 
 	(void)state;
