@@ -78,10 +78,24 @@ static bool decode_array(const struct field *field, struct json_object *value, v
 	return true;
 }
 
+static bool decode_strings(const struct field *field, struct json_object *value, void *target)
+{
+	const char *text;
+
+	if (!json_object_is_type(value, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(value); i++)
+		if (!decode_string(field, json_object_array_get_idx(value, i), &text))
+			return false;
+	*(struct json_object **)target = value;
+	return true;
+}
+
 static const decode_fn decoders[] = {
-	[FIELD_STRING] = decode_string, [FIELD_INT] = decode_int,
-	[FIELD_BOOL] = decode_bool,	[FIELD_ENUM] = decode_enum,
-	[FIELD_OBJECT] = decode_object, [FIELD_ARRAY] = decode_array,
+	[FIELD_STRING] = decode_string,	  [FIELD_INT] = decode_int,
+	[FIELD_BOOL] = decode_bool,	  [FIELD_ENUM] = decode_enum,
+	[FIELD_OBJECT] = decode_object,	  [FIELD_ARRAY] = decode_array,
+	[FIELD_STRINGS] = decode_strings,
 };
 _Static_assert(ELEMENTS_OF(decoders) == N_FIELD_TYPES, "a decoder for each type");
 
@@ -129,6 +143,8 @@ int fields_decode(const struct field *fields, size_t n_fields, enum field_unknow
 			*ret_name = field->name;
 			return -EINVAL;
 		}
+		if (value && field->has > 0)
+			*(bool *)((char *)target + field->has) = true;
 	}
 	return 0;
 }

@@ -14,12 +14,13 @@
 #include <stdint.h>
 
 enum field_type {
-	FIELD_STRING, /* const char *, owned by the object, without a NUL byte inside */
-	FIELD_INT,    /* int64_t from MIN to MAX */
-	FIELD_BOOL,   /* bool */
-	FIELD_ENUM,   /* int, the index in NAMES */
-	FIELD_OBJECT, /* struct json_object *, owned by the object */
-	FIELD_ARRAY,  /* the same */
+	FIELD_STRING,  /* const char *, owned by the object, without a NUL byte inside */
+	FIELD_INT,     /* int64_t from MIN to MAX */
+	FIELD_BOOL,    /* bool */
+	FIELD_ENUM,    /* int, the index in NAMES */
+	FIELD_OBJECT,  /* struct json_object *, owned by the object */
+	FIELD_ARRAY,   /* the same */
+	FIELD_STRINGS, /* the same: an array of nothing but strings as FIELD_STRING takes them */
 	N_FIELD_TYPES
 };
 
@@ -32,7 +33,8 @@ struct field {
 	int64_t min, max;		    /* of FIELD_INT */
 	const char *const *names;	    /* of FIELD_ENUM */
 	size_t n_names;			    /* of FIELD_ENUM */
-	bool (*is_valid)(const char *text); /* of FIELD_STRING; may be NULL */
+	bool (*is_valid)(const char *text); /* of FIELD_STRING and FIELD_STRINGS; may be NULL */
+	size_t has; /* of a bool that is set if the field is there; 0: none */
 };
 
 /* What to do with members that the table does not name. */

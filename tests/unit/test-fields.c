@@ -17,7 +17,8 @@ struct target {
 	int64_t number;
 	bool flag;
 	int colour;
-	struct json_object *object, *array;
+	struct json_object *object, *array, *strings;
+	bool has_number;
 };
 
 #define AT(member) .offset = offsetof(struct target, member)
@@ -25,11 +26,13 @@ struct target {
 static const struct field fields[] = {
 	{ "string", FIELD_STRING, true, AT(string) },
 	{ "checked", FIELD_STRING, true, AT(checked), .is_valid = is_short },
-	{ "number", FIELD_INT, true, AT(number), .min = -5, .max = UINT32_MAX },
+	{ "number", FIELD_INT, true, AT(number), .min = -5, .max = UINT32_MAX,
+	  .has = offsetof(struct target, has_number) },
 	{ "flag", FIELD_BOOL, true, AT(flag) },
 	{ "colour", FIELD_ENUM, true, AT(colour), .names = colours, .n_names = 2 },
 	{ "object", FIELD_OBJECT, true, AT(object) },
 	{ "array", FIELD_ARRAY, true, AT(array) },
+	{ "strings", FIELD_STRINGS, true, AT(strings), .is_valid = is_short },
 };
 
 static int decode(const char *text, enum field_unknown unknown, struct target *target,
@@ -49,9 +52,9 @@ static void test_types(void **state)
 		{ FIELD_STRING, "\"red\"" }, { FIELD_STRING, "\"5\"" },
 		{ FIELD_STRING, "\"\"" },    { FIELD_INT, "5" },
 		{ FIELD_BOOL, "true" },	     { FIELD_OBJECT, "{\"a\":1}" },
-		{ FIELD_ARRAY, "[5]" },	     { N_FIELD_TYPES, "1.5" },
-		{ N_FIELD_TYPES, "5.0" },    { N_FIELD_TYPES, "5e0" },
-		{ N_FIELD_TYPES, "-0.0" },
+		{ FIELD_ARRAY, "[5]" },	     { FIELD_STRINGS, "[\"a\"]" },
+		{ N_FIELD_TYPES, "1.5" },    { N_FIELD_TYPES, "5.0" },
+		{ N_FIELD_TYPES, "5e0" },    { N_FIELD_TYPES, "-0.0" },
 	};
 
 	(void)state;
@@ -59,7 +62,9 @@ static void test_types(void **state)
 		for (size_t j = 0; j < ELEMENTS_OF(values); j++) {
 			_cleanup_(json_putp) struct json_object *object = NULL;
 			bool ok = fields[i].type == values[j].type ||
-				  (fields[i].type == FIELD_ENUM && j == 0);
+				  (fields[i].type == FIELD_ENUM && j == 0) ||
+				  (fields[i].type == FIELD_ARRAY &&
+				   values[j].type == FIELD_STRINGS);
 			struct target target = {};
 			const char *name = NULL;
 			char text[128];
@@ -82,7 +87,8 @@ static void test_values(void **state)
 
 	(void)state;
 	assert_int_equal(decode("{\"string\":\"s\",\"checked\":\"abc\",\"number\":-5,\"flag\":true,"
-				"\"colour\":\"green\",\"object\":{},\"array\":[1,2]}",
+				"\"colour\":\"green\",\"object\":{},\"array\":[1,2],"
+				"\"strings\":[\"a\",\"b\",\"a\"]}",
 				UNKNOWN_REFUSED, &target, &name, &object),
 			 0);
 	assert_string_equal(target.string, "s");
@@ -92,6 +98,8 @@ static void test_values(void **state)
 	assert_int_equal(target.colour, 1);
 	assert_int_equal(json_object_object_length(target.object), 0);
 	assert_int_equal(json_object_array_length(target.array), 2);
+	assert_int_equal(json_object_array_length(target.strings), 3);
+	assert_true(target.has_number);
 }
 
 static const struct {
@@ -116,6 +124,14 @@ static const struct {
 	{ "{\"checked\":\"abcd\"}", "checked" },
 	{ "{\"string\":\"a\\u0000b\"}", "string" },
 	{ "{\"string\":\"\\u0000\"}", "string" },
+	{ "{\"strings\":[]}", NULL },
+	{ "{\"strings\":[\"\",\"abc\"]}", NULL },
+	{ "{\"strings\":[\"abc\",\"abcd\"]}", "strings" },
+	{ "{\"strings\":[\"a\",null]}", "strings" },
+	{ "{\"strings\":[5]}", "strings" },
+	{ "{\"strings\":[[\"a\"]]}", "strings" },
+	{ "{\"strings\":[\"a\\u0000\"]}", "strings" },
+	{ "{\"strings\":\"a\"}", "strings" },
 	{ "{\"unknown\":1}", "unknown" },
 	{ "{\"unknown\":null}", "unknown" },
 	{ "{\"String\":\"x\"}", "String" },
@@ -178,6 +194,7 @@ static void test_absent(void **state)
 	assert_string_equal(target.string, "kept");
 	assert_int_equal(target.number, 42);
 	assert_int_equal(target.colour, -1);
+	assert_false(target.has_number);
 	assert_null(name);
 	assert_int_equal(fields_decode(&required, 1, UNKNOWN_REFUSED, NULL, &target, &name),
 			 -EINVAL);
