@@ -23,7 +23,8 @@ static int send(struct varlink_call *call, struct json_object *message)
 	if (!call->envelope.oneway)
 		return call->owner->send(message, call->owner->userdata);
 	json_object_put(message);
-	return call->owner->skip(call->owner->userdata);
+	call->owner->skip(call->owner->userdata);
+	return 0;
 }
 
 int varlink_reply(struct varlink_call *call, struct json_object *parameters)
@@ -63,6 +64,19 @@ void varlink_stream(struct varlink_call *call, int (*next)(struct varlink_call *
 	call->next = next;
 	call->next_state = state;
 	call->free_next_state = free_state;
+}
+
+void varlink_wait(struct varlink_call *call)
+{
+	call->state = CALL_KEPT;
+}
+
+void varlink_continue(struct varlink_call *call)
+{
+	if (call->state != CALL_KEPT)
+		return;
+	call->state = CALL_RUNNING;
+	call->owner->skip(call->owner->userdata);
 }
 
 void varlink_keep(struct varlink_call *call,
@@ -159,7 +173,7 @@ int call_continue(struct varlink_call *call)
 
 void call_done(struct varlink_call *call)
 {
-	if (call->state == CALL_KEPT)
+	if (call->state == CALL_KEPT && call->cancelled)
 		call->cancelled(call, call->cancelled_userdata);
 	if (call->free_next_state)
 		call->free_next_state(call->next_state);

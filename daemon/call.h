@@ -12,7 +12,7 @@
 enum call_state {
 	CALL_NONE,    /* nothing at work */
 	CALL_RUNNING, /* in its method, or between two replies of a stream */
-	CALL_KEPT,    /* to be answered later */
+	CALL_KEPT,    /* to be answered later, or a stream that waits */
 	CALL_DONE,    /* the last reply was sent */
 };
 
@@ -27,8 +27,8 @@ struct call_owner {
 	 * or -ENOMEM.
 	 */
 	int (*send)(struct json_object *message, void *userdata);
-	/* Comes in place of it if there is nothing to send. Returns 0 or a negative errno. */
-	int (*skip)(void *userdata);
+	/* Comes in place of it where the call goes on and nothing is sent. */
+	void (*skip)(void *userdata);
 	void *userdata;
 };
 
@@ -39,7 +39,7 @@ struct varlink_call {
 	int (*next)(struct varlink_call *call, void *state);
 	void (*free_next_state)(void *state);
 	void *next_state;
-	void (*cancelled)(struct varlink_call *call, void *userdata);
+	void (*cancelled)(struct varlink_call *call, void *userdata); /* NULL: nobody asked */
 	void *cancelled_userdata;
 };
 

@@ -111,11 +111,12 @@ static int send_message(struct json_object *message, void *userdata)
 	return r;
 }
 
-static int skip_message(void *userdata)
+static void skip_message(void *userdata)
 {
 	struct connection *c = userdata;
 
-	return c->is_advancing || c->is_over ? 0 : take_turn(c);
+	if (!c->is_advancing && !c->is_over && take_turn(c) < 0)
+		finish(c, -ENOMEM);
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
@@ -148,11 +149,9 @@ static int set_deadline(struct connection *c)
 {
 	enum deadline deadline = DEADLINE_NONE;
 
-	if (c->is_held || c->call.state == CALL_KEPT)
-		deadline = DEADLINE_NONE;
-	else if (output_size(&c->output) > 0)
+	if (!c->is_held && output_size(&c->output) > 0)
 		deadline = DEADLINE_OUTPUT;
-	else if (!frame_buffer_is_empty(&c->input))
+	else if (!c->is_held && c->call.state != CALL_KEPT && !frame_buffer_is_empty(&c->input))
 		deadline = DEADLINE_INPUT;
 	if (deadline == c->deadline && !c->is_progress)
 		return 0;

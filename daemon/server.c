@@ -95,13 +95,18 @@ static void on_held(struct connection *c, void *userdata)
 	sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
 }
 
+static void schedule_commit(struct server *server)
+{
+	if (must_hold(server))
+		sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
+}
+
 static void on_called(void *userdata)
 {
 	struct server *server = userdata;
 
 	server->counts.calls++;
-	if (must_hold(server))
-		sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
+	schedule_commit(server);
 }
 
 /*
@@ -116,6 +121,12 @@ static void on_worked(void *userdata)
 		sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
+void server_commit_soon(struct server *server)
+{
+	schedule_commit(server);
+	on_worked(server);
+}
+
 static void on_over(struct connection *c, int reason, void *userdata)
 {
 	struct server *server = userdata;
@@ -128,35 +139,47 @@ static void on_over(struct connection *c, int reason, void *userdata)
 		log_event(server, LOG_INFO, reason, "a connection was closed");
 }
 
+static void free_connections(struct server *server, struct connection **list)
+{
+	for (struct connection *c; (c = *list); server->counts.connections--) {
+		list_remove(c, connection_in_all);
+		connection_free(c);
+	}
+}
+
 /* Frees what is over, from the event loop, where nobody holds it any more. */
 static int on_reap(sd_event_source *source, void *userdata)
 {
 	struct server *server = userdata;
 
 	(void)source;
-	while (server->ended) {
-		struct connection *c = server->ended;
-
-		list_remove(c, connection_in_all);
-		connection_free(c);
-		server->counts.connections--;
-	}
+	free_connections(server, &server->ended);
 	if (server->counts.connections == 0 && server->hooks.idle)
 		server->hooks.idle(server->hooks.userdata);
 	return 0;
 }
 
-/* Releasing a connection can begin the next batch, so the list is emptied first. */
-static int commit(struct server *server)
+static const char *commit_changes(struct server *server, struct json_object **ret_parameters)
 {
+	const char *error = server->hooks.commit(ret_parameters, server->hooks.userdata);
+
+	if (server->hooks.committed)
+		server->hooks.committed(server->hooks.userdata);
+	return error;
+}
+
+/* Releasing a connection can begin the next batch, so the list is emptied first. */
+static int on_commit(sd_event_source *source, void *userdata)
+{
+	struct server *server = userdata;
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
 	struct connection *released = NULL;
 	const char *error = NULL;
 
-	sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IDLE);
+	sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
 	server->n_events_pending = 0;
 	if (must_hold(server))
-		error = server->hooks.commit(&parameters, server->hooks.userdata);
+		error = commit_changes(server, &parameters);
 	while (server->held) {
 		struct connection *c = server->held;
 
@@ -170,12 +193,6 @@ static int commit(struct server *server)
 		connection_release(c, error, parameters);
 	}
 	return 0;
-}
-
-static int on_commit(sd_event_source *source, void *userdata)
-{
-	(void)source;
-	return commit(userdata);
 }
 
 static size_t count_uid(struct server *server, uid_t uid)
@@ -362,19 +379,9 @@ void server_free(struct server *server)
 	if (!server)
 		return;
 	if (server->commit_source)
-		commit(server);
-	while (server->all) {
-		struct connection *c = server->all;
-
-		list_remove(c, connection_in_all);
-		connection_free(c);
-	}
-	while (server->ended) {
-		struct connection *c = server->ended;
-
-		list_remove(c, connection_in_all);
-		connection_free(c);
-	}
+		on_commit(server->commit_source, server);
+	free_connections(server, &server->all);
+	free_connections(server, &server->ended);
 	sd_event_source_disable_unref(server->listen_source);
 	sd_event_source_disable_unref(server->clock_source);
 	sd_event_source_disable_unref(server->commit_source);

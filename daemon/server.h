@@ -43,6 +43,12 @@ struct server_hooks {
 	 * with its parameters in *ret_parameters (handed over; NULL for none).
 	 */
 	const char *(*commit)(struct json_object **ret_parameters, void *userdata);
+	/*
+	 * Comes after each commit and before any reply that waited for it: the place to
+	 * varlink_continue() streams that tell of what is committed. Also after one that failed,
+	 * as some of it may be on disk all the same: they must look for themselves.
+	 */
+	void (*committed)(void *userdata);
 	void (*idle)(void *userdata); /* the last connection has gone */
 	/* Something that an operator should know; REASON is a negative errno or 0. */
 	void (*log)(int level, int reason, const char *text, void *userdata);
@@ -67,5 +73,11 @@ void server_free(struct server *server);
 /* Take a listening or a connected socket over if they succeed. Return 0 or a negative errno. */
 int server_listen(struct server *server, int fd);
 int server_add_connection(struct server *server, int fd);
+
+/*
+ * There may be changes that no call has made: they are committed at the end of this turn of the
+ * loop, as those of calls are.
+ */
+void server_commit_soon(struct server *server);
 
 struct server_counts server_get_counts(const struct server *server);

@@ -72,6 +72,15 @@ void varlink_stream(struct varlink_call *call, int (*next)(struct varlink_call *
 		    void *state, void (*free_state)(void *state));
 
 /*
+ * A stream that has nothing more to say for now: from within NEXT, which is then not called again
+ * before varlink_continue(). That one comes from the event loop, never from within a callback of
+ * the same connection, and does nothing to a stream that does not wait. A client that goes away
+ * meanwhile is noticed, and STATE given back to FREE.
+ */
+void varlink_wait(struct varlink_call *call);
+void varlink_continue(struct varlink_call *call);
+
+/*
  * Keeps the call to be answered later, from the event loop. CANCELLED is called instead if the
  * connection goes away first; the call must not be used any more then.
  */

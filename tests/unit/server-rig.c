@@ -36,7 +36,7 @@ static int handle_echo(struct varlink_call *call, const void *parameters, void *
 	return varlink_reply(call, new_text(p->text));
 }
 
-static void change(struct rig *rig)
+void rig_change(struct rig *rig)
 {
 	assert_false(rig->is_committing);
 	rig->is_pending = true;
@@ -47,7 +47,7 @@ static int handle_change(struct varlink_call *call, const void *parameters, void
 {
 	const struct parameters *p = parameters;
 
-	change(userdata);
+	rig_change(userdata);
 	return varlink_reply(call, new_text(p->text));
 }
 
@@ -103,7 +103,7 @@ static int stream_next(struct varlink_call *call, void *state)
 
 	stream->rig->n_streamed++;
 	if (stream->changes)
-		change(stream->rig);
+		rig_change(stream->rig);
 	return ++stream->i < stream->n ? varlink_notify(call, o) : varlink_reply(call, o);
 }
 
@@ -137,6 +137,69 @@ static int handle_changes(struct varlink_call *call, const void *parameters, voi
 	return start_stream(call, parameters, userdata, true);
 }
 
+/* Tells the number of commits, and each time that it has grown. */
+struct watcher {
+	struct rig *rig;
+	struct varlink_call *call;
+	char *text;
+	unsigned int n_told;
+	struct watcher **at, *next;
+};
+
+static int watch_next(struct varlink_call *call, void *state)
+{
+	struct watcher *watcher = state;
+	struct rig *rig = watcher->rig;
+
+	rig->n_looks++;
+	if (watcher->n_told > rig->n_commits) {
+		varlink_wait(call);
+		return 0;
+	}
+	watcher->n_told = rig->n_commits + 1;
+	return varlink_notify(call, watcher->text ? new_text(watcher->text)
+						  : json_pack(JSON_INT("n", rig->n_commits), NULL));
+}
+
+void rig_continue(struct rig *rig)
+{
+	for (struct watcher *watcher = rig->watchers; watcher; watcher = watcher->next)
+		varlink_continue(watcher->call);
+}
+
+static void watch_free(void *state)
+{
+	struct watcher *watcher = state;
+
+	watcher->rig->n_streams--;
+	*watcher->at = watcher->next;
+	if (watcher->next)
+		watcher->next->at = watcher->at;
+	free(watcher->text);
+	free(watcher);
+}
+
+static int handle_watch(struct varlink_call *call, const void *parameters, void *userdata)
+{
+	const struct parameters *p = parameters;
+	struct rig *rig = userdata;
+	struct watcher *watcher = calloc(1, sizeof(*watcher));
+
+	*watcher = (struct watcher){
+		.rig = rig,
+		.call = call,
+		.text = p->text ? strdup(p->text) : NULL,
+		.at = &rig->watchers,
+		.next = rig->watchers,
+	};
+	if (rig->watchers)
+		rig->watchers->at = &watcher->next;
+	rig->watchers = watcher;
+	rig->n_streams++;
+	varlink_stream(call, watch_next, watcher, watch_free);
+	return 0;
+}
+
 #define WITH(fields) fields, ELEMENTS_OF(fields)
 
 static const struct varlink_method methods[] = {
@@ -148,6 +211,7 @@ static const struct varlink_method methods[] = {
 	{ "Silent", ACCESS_READER, .handle = handle_silent },
 	{ "Keep", ACCESS_READER, .handle = handle_keep },
 	{ "Count", ACCESS_READER, true, WITH(stream_fields), handle_count },
+	{ "Watch", ACCESS_READER, true, WITH(text_fields), handle_watch },
 	{ "Changes", ACCESS_READER, true, WITH(stream_fields), handle_changes },
 };
 
@@ -191,6 +255,15 @@ static const char *on_commit(struct json_object **ret_parameters, void *userdata
 	return "org.example.Test.Failed";
 }
 
+static void on_committed(void *userdata)
+{
+	struct rig *rig = userdata;
+
+	assert_false(rig->is_pending);
+	rig->n_committed++;
+	rig_continue(rig);
+}
+
 static void on_idle(void *userdata)
 {
 	struct rig *rig = userdata;
@@ -211,7 +284,7 @@ static void on_log(int level, int reason, const char *text, void *userdata)
 void rig_make(struct rig *rig)
 {
 	const struct server_hooks hooks = {
-		on_classify, on_is_pending, on_commit, on_idle, on_log, rig,
+		on_classify, on_is_pending, on_commit, on_committed, on_idle, on_log, rig,
 	};
 	struct server_limits limits = rig->limits;
 
@@ -276,99 +349,4 @@ int rig_connect(struct rig *rig)
 	assert_int_equal(getsockname(rig->listen_fd, (struct sockaddr *)&address, &size), 0);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&address, size), 0);
 	return fd;
-}
-
-struct client client_of(int fd)
-{
-	return (struct client){ .fd = fd };
-}
-
-struct client client_make(struct rig *rig)
-{
-	int fds[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
-			 0);
-	assert_int_equal(server_add_connection(rig->server, fds[0]), 0);
-	return client_of(fds[1]);
-}
-
-void client_drop(struct client *client)
-{
-	closep(&client->fd);
-	free(client->data);
-	*client = (struct client){ .fd = -1 };
-}
-
-void client_send_bytes(struct client *client, const char *data, size_t size)
-{
-	assert_int_equal(send(client->fd, data, size, MSG_NOSIGNAL), size);
-}
-
-void client_send(struct client *client, const char *messages)
-{
-	_cleanup_(freep) char *copy = strdup(messages);
-
-	for (char *bar = strchr(copy, '|'); bar; bar = strchr(bar + 1, '|'))
-		*bar = 0;
-	client_send_bytes(client, copy, strlen(messages));
-}
-
-bool client_take(struct client *client)
-{
-	for (;;) {
-		char buffer[65536];
-		ssize_t n = recv(client->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-
-		if (n < 0 && errno == EAGAIN)
-			return true;
-		if (n <= 0)
-			return false;
-		client->data = realloc(client->data, client->size + (size_t)n);
-		memcpy(client->data + client->size, buffer, (size_t)n);
-		client->size += (size_t)n;
-	}
-}
-
-char *client_next(struct client *client)
-{
-	char *nul = client->size > 0 ? memchr(client->data, 0, client->size) : NULL;
-	char *message;
-	size_t size;
-
-	if (!nul)
-		return NULL;
-	size = (size_t)(nul - client->data) + 1;
-	message = strdup(client->data);
-	client->size -= size;
-	memmove(client->data, client->data + size, client->size);
-	return message;
-}
-
-void expect(struct rig *rig, struct client *client, const char *message)
-{
-	_cleanup_(freep) char *got = client_next(client);
-
-	if (!got) {
-		pump(rig);
-		client_take(client);
-		got = client_next(client);
-	}
-	if (!got)
-		fail_msg("no answer, but wanted: %s", message);
-	assert_string_equal(got, message);
-}
-
-void expect_nothing(struct rig *rig, struct client *client)
-{
-	pump(rig);
-	assert_true(client_take(client));
-	assert_int_equal(client->size, 0);
-}
-
-void expect_closed(struct rig *rig, struct client *client)
-{
-	pump(rig);
-	assert_false(client_take(client));
-	assert_int_equal(client->size, 0);
 }

@@ -24,9 +24,10 @@ struct rig {
 
 	bool is_pending; /* a change waits for its commit */
 	bool is_committing;
-	unsigned int n_changes, n_commits;
-	unsigned int largest_batch; /* changes of one commit */
-	bool must_fail;		    /* the next commit */
+	unsigned int n_changes, n_commits; /* commits that failed count as well */
+	unsigned int n_committed;	   /* times that the server said so */
+	unsigned int largest_batch;	   /* changes of one commit */
+	bool must_fail;			   /* the next commit */
 
 	struct varlink_call *kept;
 	unsigned int n_kept, n_cancelled;
@@ -34,6 +35,8 @@ struct rig {
 	unsigned int n_echoes;
 	unsigned int n_streams;	 /* states of streams that were not freed yet */
 	unsigned int n_streamed; /* replies of streams */
+	struct watcher *watchers;
+	unsigned int n_looks; /* of watchers, for something to tell */
 };
 
 /* ACCESS is what the clients may; limits are those of the contract with a short timeout. */
@@ -44,6 +47,12 @@ void rig_drop(struct rig *rig);
 
 /* Runs the loop until nothing is left to do. A loop that finds no end fails the test. */
 void pump(struct rig *rig);
+
+/* Makes a change as a call would; nobody has asked for it. */
+void rig_change(struct rig *rig);
+
+/* Continues every stream of Watch. */
+void rig_continue(struct rig *rig);
 
 /* Waits for one event, but not longer than a few seconds: then the test fails. */
 void wait_event(struct rig *rig);

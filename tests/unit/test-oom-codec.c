@@ -83,10 +83,9 @@ static int count_sent(struct json_object *message, void *userdata)
 	return 0;
 }
 
-static int skip_sent(void *userdata)
+static void skip_sent(void *userdata)
 {
 	(void)userdata;
-	return 0;
 }
 
 struct echo {
