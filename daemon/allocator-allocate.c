@@ -17,46 +17,6 @@ const char *const allocate_outcome_names[] = {
 };
 _Static_assert(ELEMENTS_OF(allocate_outcome_names) == N_ALLOCATE_OUTCOMES, "a name for each");
 
-static int store_first(const struct allocation *row, void *userdata)
-{
-	*(struct allocation *)userdata = *row;
-	return 1;
-}
-
-/* Puts what is left of a released row back: units to which no pod can come back. */
-static int insert_rest(struct allocator *allocator, const struct allocation *row, uint32_t start,
-		       uint32_t end)
-{
-	struct allocation rest = *row;
-
-	if (start >= end)
-		return 0;
-	rest.range = (struct id_range){ start, end - start };
-	rest.pod[0] = rest.namespace[0] = rest.name[0] = 0;
-	return allocator_change_row(allocator, NULL, &rest);
-}
-
-/* Takes released rows away from a range. Their units outside of it stay released as they were. */
-static int clear_range(struct allocator *allocator, struct id_range range)
-{
-	struct allocation row;
-	int r;
-
-	while ((r = store_each_in(allocator->store, range, store_first, &row)) == 1) {
-		if (row.state != ALLOCATION_RELEASED)
-			return STORE_E_CONFLICT;
-		r = allocator_change_row(allocator, &row, NULL);
-		if (r == 0)
-			r = insert_rest(allocator, &row, row.range.start, range.start);
-		if (r == 0)
-			r = insert_rest(allocator, &row, id_range_end(range),
-					id_range_end(row.range));
-		if (r != 0)
-			return r;
-	}
-	return r;
-}
-
 /* What a request is about. */
 struct subject {
 	struct allocation own; /* the pod's row */
@@ -84,7 +44,7 @@ static int find_pool(struct allocator *allocator, const struct allocate_request 
 		     struct subject *subject, struct refusal *ret_refusal)
 {
 	const struct pools *pools = &allocator->pools;
-	bool is_held = subject->has_own && subject->own.state != ALLOCATION_RELEASED;
+	bool is_held = subject->has_own && subject->own.state == ALLOCATION_ACTIVE;
 	const char *name = request->pool;
 
 	if (!name && subject->has_own && pools_find(pools, subject->own.pool))
@@ -109,13 +69,18 @@ static int find_pool(struct allocator *allocator, const struct allocate_request 
 	return 0;
 }
 
-/* Can the pod get its released range back? It must still be whole, as its units are. */
+/*
+ * Can the pod get its old range back? It must still be whole, as its units are, and in nobody's
+ * use. What lives in a range that drains is the pod's own.
+ */
 static bool can_revive(const struct allocator *allocator, const struct subject *subject,
 		       uint32_t wanted)
 {
 	const struct pool *pool = subject->pool;
 	const struct unit_map *map = &allocator->derived.maps[subject->pool_index];
 	struct id_range range = subject->own.range;
+	enum unit_state state = subject->own.state == ALLOCATION_DRAINING ? UNIT_DRAINING
+									  : UNIT_RELEASED;
 	uint32_t first;
 
 	if (!subject->has_own || strcmp(subject->own.pool, pool->name) != 0 ||
@@ -124,7 +89,7 @@ static bool can_revive(const struct allocator *allocator, const struct subject *
 		return false;
 	first = (range.start - pool->range.start) / pool->unit;
 	for (uint32_t i = 0; i < range.count / pool->unit; i++)
-		if (unit_map_state(map, first + i) != UNIT_RELEASED)
+		if (unit_map_state(map, first + i) != state)
 			return false;
 	return true;
 }
@@ -138,6 +103,18 @@ static void set_labels(struct allocation *allocation, const struct allocate_requ
 		snprintf(allocation->name, sizeof(allocation->name), "%s", request->name);
 }
 
+/* The event, and the process if there is one, behind a row that was given. */
+static int complete(struct allocator *allocator, const struct allocate_request *request,
+		    enum event_kind kind, struct allocation *row)
+{
+	struct event event = allocator_event(kind, row, &request->by, request->now);
+	int r = allocator_add_event(allocator, &event);
+
+	if (r == 0 && request->process)
+		r = allocator_tie(allocator, row, request->process, request->by, request->now);
+	return r;
+}
+
 static int revive(struct allocator *allocator, const struct allocate_request *request,
 		  const struct subject *subject, struct allocation *ret)
 {
@@ -145,29 +122,21 @@ static int revive(struct allocator *allocator, const struct allocate_request *re
 	int r;
 
 	row.state = ALLOCATION_ACTIVE;
+	row.origin = ORIGIN_REQUEST;
 	row.client_uid = request->by.uid;
-	row.created_at = request->now;
-	row.released_at = row.release_order = 0;
+	row.created_at = request->now.wall;
+	row.released_at = row.release_order = row.clock = 0;
 	set_labels(&row, request);
 	r = allocator_begin_change(allocator);
 	if (r < 0)
 		return r;
-	r = allocator_end_change(allocator, allocator_change_row(allocator, &subject->own, &row),
-				 row.range);
+	r = allocator_change_row(allocator, &subject->own, &row);
+	if (r == 0)
+		r = complete(allocator, request, EVENT_REVIVED, &row);
+	r = allocator_end_change(allocator, r);
 	if (r == 0)
 		*ret = row;
 	return r;
-}
-
-/* The units of the pod's old range go on being the last choice, but are nobody's any more. */
-static int disown(struct allocator *allocator, const struct subject *subject)
-{
-	struct allocation row = subject->own;
-
-	if (!subject->has_own)
-		return 0;
-	row.pod[0] = row.namespace[0] = row.name[0] = 0;
-	return allocator_change_row(allocator, &subject->own, &row);
 }
 
 static int create(struct allocator *allocator, const struct allocate_request *request,
@@ -178,7 +147,7 @@ static int create(struct allocator *allocator, const struct allocate_request *re
 		.state = ALLOCATION_ACTIVE,
 		.origin = ORIGIN_REQUEST,
 		.client_uid = request->by.uid,
-		.created_at = request->now,
+		.created_at = request->now.wall,
 	};
 	int r = allocator_begin_change(allocator);
 
@@ -187,29 +156,33 @@ static int create(struct allocator *allocator, const struct allocate_request *re
 	snprintf(row.pod, sizeof(row.pod), "%s", request->pod);
 	snprintf(row.pool, sizeof(row.pool), "%s", subject->pool->name);
 	set_labels(&row, request);
-	r = disown(allocator, subject);
+	if (subject->has_own)
+		r = allocator_disown(allocator, &subject->own);
 	if (r == 0)
-		r = clear_range(allocator, range);
+		r = allocator_clear_range(allocator, range, row.pod, &request->by, request->now);
 	if (r == 0)
 		r = allocator_change_row(allocator, NULL, &row);
-	r = allocator_end_change(allocator, r, range);
+	if (r == 0)
+		r = complete(allocator, request, EVENT_ALLOCATED, &row);
+	r = allocator_end_change(allocator, r);
 	if (r == 0)
 		*ret = row;
 	return r;
 }
 
 static int choose_range(const struct allocator *allocator, const struct subject *subject,
-			struct id_range *ret, struct refusal *ret_refusal)
+			struct moment now, struct id_range *ret, struct refusal *ret_refusal)
 {
 	const struct pool *pool = subject->pool;
 	uint32_t first;
 	int r = unit_map_choose(&allocator->derived.maps[subject->pool_index],
-				subject->count / pool->unit, &first);
+				subject->count / pool->unit, allocator_wait(allocator, now),
+				&first);
 
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		ret_refusal->usage = allocator_usage(allocator, subject->pool_index);
+		ret_refusal->usage = allocator_usage(allocator, subject->pool_index, now);
 		return ALLOCATOR_E_EXHAUSTED;
 	}
 	*ret = (struct id_range){ pool->range.start + first * pool->unit, subject->count };
@@ -226,9 +199,9 @@ static int give(struct allocator *allocator, const struct allocate_request *requ
 
 	if (request->count % subject->pool->unit != 0)
 		return ALLOCATOR_E_BAD_COUNT;
-	if (!request->by.is_privileged && allocator->quota > 0 &&
-	    derived_n_active(&allocator->derived, request->by.uid) >= allocator->quota) {
-		ret_refusal->limit = allocator->quota;
+	if (!request->by.is_privileged && allocator->settings.quota > 0 &&
+	    derived_n_active(&allocator->derived, request->by.uid) >= allocator->settings.quota) {
+		ret_refusal->limit = allocator->settings.quota;
 		return ALLOCATOR_E_QUOTA;
 	}
 	if (can_revive(allocator, subject, request->count)) {
@@ -238,12 +211,29 @@ static int give(struct allocator *allocator, const struct allocate_request *requ
 		return r;
 	}
 	subject->count = request->count ? request->count : subject->pool->unit;
-	r = choose_range(allocator, subject, &range, ret_refusal);
+	r = choose_range(allocator, subject, request->now, &range, ret_refusal);
 	if (r == 0)
 		r = create(allocator, request, subject, range, ret);
 	if (r == 0)
 		*ret_outcome = OUTCOME_CREATED;
 	return r;
+}
+
+/* A pod that has its range is answered what it has; it may be tied to a process now. */
+static int confirm(struct allocator *allocator, const struct allocate_request *request,
+		   const struct subject *subject, struct allocation *ret,
+		   struct refusal *ret_refusal)
+{
+	*ret = subject->own;
+	if (request->count != 0 && request->count != ret->range.count) {
+		ret_refusal->have = ret->range.count;
+		ret_refusal->want = request->count;
+		return ALLOCATOR_E_COUNT_MISMATCH;
+	}
+	if (!request->process)
+		return 0;
+	return allocator_bind(allocator, request->pod, request->process, request->by, request->now,
+			      ret);
 }
 
 int allocator_allocate(struct allocator *allocator, const struct allocate_request *request,
@@ -260,15 +250,12 @@ int allocator_allocate(struct allocator *allocator, const struct allocate_reques
 		r = find_pool(allocator, request, &subject, ret_refusal);
 	if (r != 0)
 		return r;
-	if (!subject.has_own || subject.own.state == ALLOCATION_RELEASED) {
-		r = give(allocator, request, &subject, ret, ret_outcome, ret_refusal);
-	} else if (request->count != 0 && request->count != subject.own.range.count) {
-		ret_refusal->have = subject.own.range.count;
-		ret_refusal->want = request->count;
-		return ALLOCATOR_E_COUNT_MISMATCH;
+	if (subject.has_own && subject.own.state == ALLOCATION_ACTIVE) {
+		r = confirm(allocator, request, &subject, ret, ret_refusal);
+		if (r == 0)
+			*ret_outcome = OUTCOME_EXISTING;
 	} else {
-		*ret = subject.own;
-		*ret_outcome = OUTCOME_EXISTING;
+		r = give(allocator, request, &subject, ret, ret_outcome, ret_refusal);
 	}
 	if (r == 0)
 		ret->in_pool = derived_in_pool(&allocator->pools, ret);

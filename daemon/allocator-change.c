@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Changes: the transaction, the rows, and what to do when the store fails. */
+/* Changes: the transaction, the rows and their events, and what to do when the store fails. */
 
 #include "allocator-private.h"
 
@@ -15,19 +15,29 @@ int allocator_failed(struct allocator *allocator, int r)
 	return r;
 }
 
+/* A commit that failed may be there all the same: so the events are asked for as well. */
+static int reopen(struct allocator *allocator)
+{
+	int r = store_reopen(allocator->store);
+
+	if (r == 0)
+		r = store_last_event(allocator->store, &allocator->last_event);
+	if (r == 0)
+		allocator->must_reopen = false;
+	return r;
+}
+
 int allocator_ready(struct allocator *allocator)
 {
 	struct derived derived;
 	int r = 0;
 
 	if (allocator->must_reopen)
-		r = store_reopen(allocator->store);
-	if (r < 0)
-		return allocator_failed(allocator, r);
-	allocator->must_reopen = false;
-	if (!allocator->is_stale)
+		r = reopen(allocator);
+	if (r == 0 && !allocator->is_stale)
 		return 0;
-	r = derived_build(allocator->store, &allocator->pools, &derived);
+	if (r == 0)
+		r = derived_build(allocator, &allocator->pools, &derived);
 	if (r < 0)
 		return allocator_failed(allocator, r);
 	derived_done(&allocator->derived);
@@ -44,11 +54,19 @@ bool allocator_is_pending(const struct allocator *allocator)
 int allocator_commit(struct allocator *allocator)
 {
 	bool is_whole = store_in_transaction(allocator->store) && !allocator->must_reopen;
-	int r = is_whole ? store_commit(allocator->store) : -EIO;
+	uint64_t last_event;
+	int r = is_whole ? allocator_prune_batch(allocator) : -EIO;
 
-	allocator->in_batch = false;
 	if (r == 0)
+		r = store_last_event(allocator->store, &last_event);
+	if (r == 0)
+		r = store_commit(allocator->store);
+	allocator->in_batch = false;
+	allocator->n_events = 0;
+	if (r == 0) {
+		allocator->last_event = last_event;
 		return 0;
+	}
 	/* of a batch that was lost before, the message says why already */
 	if (is_whole)
 		allocator_failed(allocator, r);
@@ -83,11 +101,8 @@ int allocator_begin_change(struct allocator *allocator)
  * A refusal by the schema here means that memory and store differ. What cannot be undone must not
  * be committed either: then the whole batch is given up.
  */
-int allocator_end_change(struct allocator *allocator, int r, struct id_range range)
+int allocator_end_change(struct allocator *allocator, int r)
 {
-	if (r == 0)
-		r = derived_refresh(&allocator->derived, allocator->store, &allocator->pools,
-				    range);
 	if (r > 0)
 		r = -EUCLEAN;
 	if (r == 0)
@@ -112,7 +127,90 @@ int allocator_change_row(struct allocator *allocator, const struct allocation *b
 		r = store_insert(allocator->store, after);
 	else
 		r = store_update(allocator->store, after);
-	if (r != 0)
-		return r;
-	return derived_count(&allocator->derived, &allocator->pools, before, after);
+	if (r == 0)
+		r = derived_count(allocator, before, after);
+	if (r == 0)
+		r = derived_refresh(allocator, before ? before->range : after->range);
+	return r;
+}
+
+struct event allocator_event(enum event_kind kind, const struct allocation *row,
+			     const struct requester *by, struct moment now)
+{
+	struct event event = {
+		.time = now.wall,
+		.kind = kind,
+		.range = row->range,
+		.has_client = by,
+		.client_uid = by ? by->uid : 0,
+		.client_pid = by ? by->pid : 0,
+		.pid = row->process.pid,
+	};
+
+	memcpy(event.pod, row->pod, sizeof(event.pod));
+	memcpy(event.pool, row->pool, sizeof(event.pool));
+	memcpy(event.namespace, row->namespace, sizeof(event.namespace));
+	memcpy(event.name, row->name, sizeof(event.name));
+	return event;
+}
+
+int allocator_disown(struct allocator *allocator, const struct allocation *row)
+{
+	struct allocation disowned = *row;
+
+	disowned.pod[0] = disowned.namespace[0] = disowned.name[0] = 0;
+	return allocator_change_row(allocator, row, &disowned);
+}
+
+static int store_first(const struct allocation *row, void *userdata)
+{
+	*(struct allocation *)userdata = *row;
+	return 1;
+}
+
+/* Puts what is left of a released row back: units to which no pod can come back. */
+static int insert_rest(struct allocator *allocator, const struct allocation *row, uint32_t start,
+		       uint32_t end)
+{
+	struct allocation rest = *row;
+
+	if (start >= end)
+		return 0;
+	rest.range = (struct id_range){ start, end - start };
+	rest.pod[0] = rest.namespace[0] = rest.name[0] = 0;
+	return allocator_change_row(allocator, NULL, &rest);
+}
+
+static int add_reused(struct allocator *allocator, const struct allocation *row, const char *pod,
+		      const struct requester *by, struct moment now)
+{
+	struct event event = allocator_event(EVENT_REUSED, row, by, now);
+
+	if (!*row->pod)
+		return 0;
+	snprintf(event.other_pod, sizeof(event.other_pod), "%s", pod);
+	return allocator_add_event(allocator, &event);
+}
+
+int allocator_clear_range(struct allocator *allocator, struct id_range range, const char *pod,
+			  const struct requester *by, struct moment now)
+{
+	struct allocation row;
+	int r;
+
+	while ((r = store_each_in(allocator->store, range, store_first, &row)) == 1) {
+		if (row.state != ALLOCATION_RELEASED)
+			return STORE_E_CONFLICT;
+		r = allocator_change_row(allocator, &row, NULL);
+		if (r == 0)
+			r = insert_rest(allocator, &row, row.range.start, range.start);
+		if (r == 0)
+			r = insert_rest(allocator, &row, id_range_end(range),
+					id_range_end(row.range));
+		if (r == 0)
+			r = add_reused(allocator, &row, pod, by, now);
+		if (r != 0)
+			return r;
+	}
+	return r;
 }

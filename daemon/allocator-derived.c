@@ -25,9 +25,8 @@ bool derived_in_pool(const struct pools *pools, const struct allocation *allocat
 	return pool && pool->valid && id_range_within(allocation->range, pool->range);
 }
 
-/* The units of the pool that a range touches. Returns whether there are any. */
-static bool touched_units(const struct pool *pool, struct id_range range, uint32_t *ret_first,
-			  uint32_t *ret_n)
+bool touched_units(const struct pool *pool, struct id_range range, uint32_t *ret_first,
+		   uint32_t *ret_n)
 {
 	uint32_t start, end;
 
@@ -42,12 +41,17 @@ static bool touched_units(const struct pool *pool, struct id_range range, uint32
 }
 
 static void fill(const struct pool *pool, struct unit_map *map, struct id_range range,
-		 enum unit_state state, uint64_t release_order)
+		 enum unit_state state, struct unit_release release)
 {
 	uint32_t first, n;
 
 	if (touched_units(pool, range, &first, &n))
-		unit_map_fill(map, first, n, state, release_order);
+		unit_map_fill(map, first, n, state, release);
+}
+
+static struct unit_release release_of(const struct allocation *row)
+{
+	return (struct unit_release){ row->release_order, row->clock };
 }
 
 static int count_user(struct derived *derived, uint32_t uid, int change)
@@ -83,6 +87,8 @@ static int count_row(struct derived *derived, const struct pools *pools,
 
 	if (row->release_order > derived->last_order)
 		derived->last_order = row->release_order;
+	if (row->state == ALLOCATION_DRAINING)
+		derived->n_draining += (uint32_t)change;
 	if (pool && *row->pod && !derived_in_pool(pools, row))
 		derived->n_outside[pool - pools->items] += (uint32_t)change;
 	return row->state == ALLOCATION_ACTIVE ? count_user(derived, row->client_uid, change) : 0;
@@ -99,7 +105,7 @@ static int add_row(const struct allocation *row, void *userdata)
 
 	for (size_t i = 0; i < build->pools->n_items; i++)
 		fill(&build->pools->items[i], &build->derived->maps[i], row->range,
-		     unit_state_of[row->state], row->release_order);
+		     unit_state_of[row->state], release_of(row));
 	return count_row(build->derived, build->pools, row, 1);
 }
 
@@ -113,7 +119,14 @@ void derived_done(struct derived *derived)
 	*derived = (struct derived){};
 }
 
-static int make_maps(const struct pools *pools, struct derived *derived)
+static void fill_claims(const struct pool *pool, struct unit_map *map, const struct claims *claims)
+{
+	for (size_t i = 0; i < claims->n_items; i++)
+		fill(pool, map, claims->items[i].range, UNIT_FOREIGN, (struct unit_release){});
+}
+
+static int make_maps(const struct allocator *allocator, const struct pools *pools,
+		     struct derived *derived)
 {
 	derived->maps = calloc(pools->n_items + 1, sizeof(*derived->maps));
 	derived->n_outside = calloc(pools->n_items + 1, sizeof(*derived->n_outside));
@@ -121,23 +134,26 @@ static int make_maps(const struct pools *pools, struct derived *derived)
 		return -ENOMEM;
 	derived->n_pools = pools->n_items;
 	for (size_t i = 0; i < pools->n_items; i++) {
-		int r = unit_map_init(&derived->maps[i], pool_n_units(&pools->items[i]));
+		struct unit_map *map = &derived->maps[i];
+		int r = unit_map_init(map, pool_n_units(&pools->items[i]));
 
 		if (r < 0)
 			return r;
-		fill(&pools->items[i], &derived->maps[i], reserved_range, UNIT_RESERVED, 0);
+		fill(&pools->items[i], map, reserved_range, UNIT_RESERVED, (struct unit_release){});
+		fill_claims(&pools->items[i], map, &allocator->passes[1].claims);
+		fill_claims(&pools->items[i], map, &allocator->kubelet_claims);
 	}
 	return 0;
 }
 
-int derived_build(struct store *store, const struct pools *pools, struct derived *ret)
+int derived_build(const struct allocator *allocator, const struct pools *pools, struct derived *ret)
 {
 	_cleanup_(derived_done) struct derived derived = {};
 	struct build build = { pools, &derived };
-	int r = make_maps(pools, &derived);
+	int r = make_maps(allocator, pools, &derived);
 
 	if (r == 0)
-		r = store_each_from(store, 0, add_row, &build);
+		r = store_each_from(allocator->store, 0, add_row, &build);
 	for (size_t i = 0; i < pools->n_items && r == 0; i++)
 		r = unit_map_seal(&derived.maps[i]);
 	if (r != 0)
@@ -152,8 +168,8 @@ struct view {
 	const struct pool *pool;
 	uint32_t first, n;
 	struct unit_view {
-		enum unit_state state;	/* the strongest of the rows that touch the unit */
-		uint64_t release_order; /* the latest of them */
+		enum unit_state state;	     /* the strongest of the rows that touch the unit */
+		struct unit_release release; /* the latest of them */
 	} * units;
 };
 
@@ -173,14 +189,27 @@ static int view_row(const struct allocation *row, void *userdata)
 		u = &view->units[i - view->first];
 		if (state > u->state)
 			u->state = state;
-		if (row->release_order > u->release_order)
-			u->release_order = row->release_order;
+		if (row->release_order > u->release.order)
+			u->release = release_of(row);
 	}
 	return 0;
 }
 
-static int refresh_units(struct store *store, const struct pool *pool, struct unit_map *map,
-			 struct id_range range)
+static struct id_range unit_range(const struct pool *pool, uint32_t first, uint32_t n)
+{
+	return (struct id_range){ pool->range.start + first * pool->unit, n * pool->unit };
+}
+
+static bool is_claimed(const struct allocator *allocator, const struct pool *pool, uint32_t unit)
+{
+	struct id_range range = unit_range(pool, unit, 1);
+
+	return claims_find(&allocator->passes[1].claims, range) ||
+	       claims_find(&allocator->kubelet_claims, range);
+}
+
+static int refresh_units(const struct allocator *allocator, const struct pool *pool,
+			 struct unit_map *map, struct id_range range)
 {
 	_cleanup_(freep) struct unit_view *units = NULL;
 	struct view view = { .pool = pool };
@@ -191,35 +220,94 @@ static int refresh_units(struct store *store, const struct pool *pool, struct un
 	units = view.units = calloc(view.n, sizeof(*units));
 	if (!units)
 		return -ENOMEM;
-	range = (struct id_range){ pool->range.start + view.first * pool->unit,
-				   view.n * pool->unit };
-	r = store_each_in(store, range, view_row, &view);
+	r = store_each_in(allocator->store, unit_range(pool, view.first, view.n), view_row, &view);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < view.n; i++)
-		if (unit_map_state(map, view.first + i) != UNIT_RESERVED)
-			unit_map_set(map, view.first + i, units[i].state, units[i].release_order);
+	for (uint32_t i = 0; i < view.n; i++) {
+		uint32_t unit = view.first + i;
+
+		if (unit_map_state(map, unit) == UNIT_RESERVED)
+			continue;
+		if (units[i].state < UNIT_FOREIGN && is_claimed(allocator, pool, unit))
+			units[i].state = UNIT_FOREIGN;
+		unit_map_set(map, unit, units[i].state, units[i].release);
+	}
 	return 0;
 }
 
-int derived_refresh(struct derived *derived, struct store *store, const struct pools *pools,
-		    struct id_range range)
+int derived_refresh(struct allocator *allocator, struct id_range range)
 {
+	const struct pools *pools = &allocator->pools;
 	int r = 0;
 
 	for (size_t i = 0; i < pools->n_items && r == 0; i++)
-		r = refresh_units(store, &pools->items[i], &derived->maps[i], range);
+		r = refresh_units(allocator, &pools->items[i], &allocator->derived.maps[i], range);
 	return r;
 }
 
-int derived_count(struct derived *derived, const struct pools *pools,
-		  const struct allocation *before, const struct allocation *after)
+/* Frees the foreign units of a run that nobody claims any more; that takes a look at their rows. */
+static int unclaim(const struct allocator *allocator, const struct pool *pool, struct unit_map *map,
+		   uint32_t first, uint32_t n)
+{
+	uint32_t end = first + n;
+	int r = 0;
+
+	for (uint32_t unit = first; unit < end && r == 0; unit++) {
+		uint32_t begin = unit;
+
+		while (unit < end && unit_map_state(map, unit) == UNIT_FOREIGN &&
+		       !is_claimed(allocator, pool, unit))
+			unit++;
+		if (unit > begin)
+			r = refresh_units(allocator, pool, map,
+					  unit_range(pool, begin, unit - begin));
+	}
+	return r;
+}
+
+static void claim(struct unit_map *map, uint32_t first, uint32_t n)
+{
+	for (uint32_t unit = first; unit < first + n; unit++)
+		if (unit_map_state(map, unit) < UNIT_FOREIGN)
+			unit_map_set(map, unit, UNIT_FOREIGN, (struct unit_release){});
+}
+
+static int refresh_pool_claims(struct allocator *allocator, size_t pool_index,
+			       const struct claims *old, const struct claims *new)
+{
+	const struct pool *pool = &allocator->pools.items[pool_index];
+	struct unit_map *map = &allocator->derived.maps[pool_index];
+	uint32_t first, n;
+	int r = 0;
+
+	for (size_t i = 0; i < new->n_items; i++)
+		if (touched_units(pool, new->items[i].range, &first, &n))
+			claim(map, first, n);
+	for (size_t i = 0; i < old->n_items && r == 0; i++)
+		if (touched_units(pool, old->items[i].range, &first, &n))
+			r = unclaim(allocator, pool, map, first, n);
+	return r;
+}
+
+int derived_refresh_claims(struct allocator *allocator, const struct claims *old,
+			   const struct claims *new)
 {
 	int r = 0;
 
+	for (size_t i = 0; i < allocator->pools.n_items && r == 0; i++)
+		r = refresh_pool_claims(allocator, i, old, new);
+	return r;
+}
+
+int derived_count(struct allocator *allocator, const struct allocation *before,
+		  const struct allocation *after)
+{
+	struct derived *derived = &allocator->derived;
+	int r = 0;
+
 	if (before)
-		r = count_row(derived, pools, before, -1);
+		r = count_row(derived, &allocator->pools, before, -1);
 	if (after && r == 0)
-		r = count_row(derived, pools, after, 1);
+		r = count_row(derived, &allocator->pools, after, 1);
 	return r;
 }

@@ -5,20 +5,55 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 DEFINE_CLEANUP(struct allocator *, allocator_free)
 
-int allocator_new(struct store *store, struct allocator **ret)
+/*
+ * In another boot, or on a clock that stands before what it wrote itself (a machine that was set
+ * back to a snapshot), nothing is known of the time between: the clock goes on where it stood.
+ */
+static int set_clock(struct store *store, const char *boot_id, struct moment now, int64_t *ret)
+{
+	struct store_clock clock;
+	uint64_t last;
+	int r = store_get_clock(store, &clock);
+
+	if (r == 0)
+		r = store_last_clock(store, &last);
+	if (r < 0)
+		return r;
+	*ret = clock.offset;
+	if (strcmp(clock.boot, boot_id) == 0 && (int64_t)now.boot + clock.offset >= (int64_t)last)
+		return 0;
+	*ret = clock.offset = (int64_t)last - (int64_t)now.boot;
+	snprintf(clock.boot, sizeof(clock.boot), "%s", boot_id);
+	r = store_begin(store);
+	if (r == 0)
+		r = store_set_clock(store, &clock);
+	return r < 0 ? r : store_commit(store);
+}
+
+int allocator_new(struct store *store, const char *boot_id, struct moment now,
+		  struct allocator **ret)
 {
 	_cleanup_(allocator_freep) struct allocator *allocator = calloc(1, sizeof(*allocator));
 	int r;
 
 	if (!allocator)
 		return -ENOMEM;
-	r = derived_build(store, &allocator->pools, &allocator->derived);
+	r = set_clock(store, boot_id, now, &allocator->clock_offset);
+	if (r == 0)
+		r = store_last_event(store, &allocator->last_event);
 	if (r < 0)
 		return r;
 	allocator->store = store;
+	r = derived_build(allocator, &allocator->pools, &allocator->derived);
+	if (r < 0) {
+		allocator->store = NULL;
+		return r;
+	}
 	*ret = take_ptr(allocator);
 	return 0;
 }
@@ -29,8 +64,22 @@ void allocator_free(struct allocator *allocator)
 		return;
 	derived_done(&allocator->derived);
 	pools_done(&allocator->pools);
+	claims_done(&allocator->passes[0].claims);
+	claims_done(&allocator->passes[1].claims);
+	claims_done(&allocator->kubelet_claims);
 	store_free(allocator->store);
 	free(allocator);
+}
+
+uint64_t allocator_clock(const struct allocator *allocator, uint64_t boot)
+{
+	return boot + (uint64_t)allocator->clock_offset;
+}
+
+struct unit_wait allocator_wait(const struct allocator *allocator, struct moment now)
+{
+	return (struct unit_wait){ allocator->settings.reuse_delay,
+				   allocator_clock(allocator, now.boot) };
 }
 
 const struct pools *allocator_pools(const struct allocator *allocator)
@@ -38,9 +87,9 @@ const struct pools *allocator_pools(const struct allocator *allocator)
 	return &allocator->pools;
 }
 
-void allocator_set_quota(struct allocator *allocator, uint32_t limit)
+void allocator_set_settings(struct allocator *allocator, const struct allocator_settings *settings)
 {
-	allocator->quota = limit;
+	allocator->settings = *settings;
 }
 
 const char *allocator_message(const struct allocator *allocator)
@@ -48,16 +97,47 @@ const char *allocator_message(const struct allocator *allocator)
 	return allocator->message;
 }
 
-int allocator_set_pools(struct allocator *allocator, struct pools *pools)
+/* Leaves an event if the pool is not what it was when it was last seen. */
+static int note_pool(struct allocator *allocator, const struct pool *pool, struct moment now)
+{
+	struct event event = { .time = now.wall, .kind = EVENT_POOL_CHANGED, .range = pool->range };
+	struct store_pool seen = {}, is = { .range = pool->range, .unit = pool->unit };
+	int r = store_get_pool(allocator->store, pool->name, &seen);
+
+	if (r < 0 || (r == 0 && id_range_equal(seen.range, is.range) && seen.unit == is.unit))
+		return r;
+	snprintf(is.name, sizeof(is.name), "%s", pool->name);
+	snprintf(event.pool, sizeof(event.pool), "%s", pool->name);
+	r = store_put_pool(allocator->store, &is);
+	return r < 0 ? r : allocator_add_event(allocator, &event);
+}
+
+static int note_pools(struct allocator *allocator, const struct pools *pools, struct moment now)
+{
+	int r = allocator_begin_change(allocator);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < pools->n_items && r == 0; i++)
+		r = note_pool(allocator, &pools->items[i], now);
+	return allocator_end_change(allocator, r);
+}
+
+int allocator_set_pools(struct allocator *allocator, struct pools *pools, struct moment now)
 {
 	struct pools before = allocator->pools;
 	struct derived derived;
 	int r = allocator_ready(allocator);
 
 	if (r == 0)
-		r = derived_build(allocator->store, pools, &derived);
+		r = derived_build(allocator, pools, &derived);
 	if (r < 0)
 		return allocator_failed(allocator, r);
+	r = note_pools(allocator, pools, now);
+	if (r < 0) {
+		derived_done(&derived);
+		return r;
+	}
 	derived_done(&allocator->derived);
 	allocator->derived = derived;
 	allocator->pools = *pools;
@@ -65,9 +145,10 @@ int allocator_set_pools(struct allocator *allocator, struct pools *pools)
 	return 0;
 }
 
-struct pool_usage allocator_usage(const struct allocator *allocator, size_t pool)
+struct pool_usage allocator_usage(const struct allocator *allocator, size_t pool, struct moment now)
 {
 	const struct unit_map *map = &allocator->derived.maps[pool];
+	uint32_t n_waiting = unit_map_n_waiting(map, allocator_wait(allocator, now));
 	const uint32_t *n = map->n_in_state;
 
 	return (struct pool_usage){
@@ -76,7 +157,8 @@ struct pool_usage allocator_usage(const struct allocator *allocator, size_t pool
 		.draining = n[UNIT_DRAINING],
 		.released = n[UNIT_RELEASED],
 		.foreign = n[UNIT_FOREIGN],
-		.free = n[UNIT_FRESH] + n[UNIT_RELEASED],
+		.waiting = n_waiting,
+		.free = n[UNIT_FRESH] + n[UNIT_RELEASED] - n_waiting,
 		.n_outside = allocator->derived.n_outside[pool],
 	};
 }
@@ -148,32 +230,4 @@ int allocator_store_facts(struct allocator *allocator, struct store_facts *ret)
 	if (r == 0)
 		r = store_get_facts(allocator->store, ret);
 	return r < 0 ? allocator_failed(allocator, r) : 0;
-}
-
-int allocator_release(struct allocator *allocator, const char *pod, struct requester by,
-		      uint64_t now, struct allocation *ret, bool *ret_released)
-{
-	struct allocation row, released;
-	int r = allocator_get(allocator, pod, &row);
-
-	if (r != 0)
-		return r;
-	released = row;
-	if (row.state == ALLOCATION_ACTIVE) {
-		if (!by.is_privileged && by.uid != row.client_uid)
-			return ALLOCATOR_E_NOT_OWNER;
-		released.state = ALLOCATION_RELEASED;
-		released.released_at = now;
-		released.release_order = allocator->derived.last_order + 1;
-		r = allocator_begin_change(allocator);
-		if (r < 0)
-			return r;
-		r = allocator_end_change(
-			allocator, allocator_change_row(allocator, &row, &released), row.range);
-		if (r < 0)
-			return r;
-	}
-	*ret_released = row.state == ALLOCATION_ACTIVE;
-	*ret = released;
-	return 0;
 }

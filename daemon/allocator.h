@@ -5,9 +5,10 @@
  * Who gets which range: the pools as they are now, over the allocations in the store.
  *
  * The store is the truth. What is kept in memory (the state of each unit, a few counts) is derived
- * from it and made anew whenever something failed. Changes are collected in one transaction until
- * allocator_commit(); nothing may be told to anybody before that. Knows no JSON and no sockets; the
- * time comes from the caller. An allocator belongs to one thread.
+ * from it, and from what was last seen in use on the node, and made anew whenever something failed.
+ * Changes and the events that they leave are collected in one transaction until
+ * allocator_commit(); nothing may be told to anybody before that. Knows no JSON, no sockets and no
+ * processes but by their names; the time comes from the caller. An allocator belongs to one thread.
  *
  * Functions return 0; a positive enum allocator_error with the details in a struct refusal, after
  * which nothing has changed; or a negative errno if the store failed, after which the request has
@@ -15,6 +16,9 @@
  */
 
 #include "core/allocation.h"
+#include "core/claims.h"
+#include "core/event.h"
+#include "core/moment.h"
 #include "core/pool.h"
 #include "store.h"
 
@@ -32,6 +36,8 @@ enum allocator_error {
 	ALLOCATOR_E_EXHAUSTED,	    /* pool, usage */
 	ALLOCATOR_E_QUOTA,	    /* limit */
 	ALLOCATOR_E_NOT_OWNER,	    /* another client's allocation */
+	ALLOCATOR_E_KUBELET,	    /* the kubelet's allocation: only its file decides */
+	ALLOCATOR_E_CONFLICT,	    /* another allocation is in the way of the kubelet's */
 };
 
 /* Units of a pool. */
@@ -54,28 +60,42 @@ struct refusal {
 
 /* Who asks. */
 struct requester {
-	uint32_t uid;
+	uint32_t uid, pid;
 	bool is_privileged; /* may change what others allocated, has no quota */
 };
 
 struct allocate_request {
-	const char *pod;       /* a valid key */
-	const char *pool;      /* NULL: the pod's, or the only one */
-	const char *namespace; /* valid label; NULL: not given */
-	const char *name;      /* the same */
-	uint32_t count;	       /* IDs; 0: what the pod has, or one unit */
+	const char *pod;	       /* a valid key */
+	const char *pool;	       /* NULL: the pod's, or the only one */
+	const char *namespace;	       /* valid label; NULL: not given */
+	const char *name;	       /* the same */
+	uint32_t count;		       /* IDs; 0: what the pod has, or one unit */
+	const struct process *process; /* to tie it to; NULL: none */
 	struct requester by;
-	uint64_t now; /* us since the epoch */
+	struct moment now;
 };
 
 enum allocate_outcome { OUTCOME_CREATED, OUTCOME_EXISTING, OUTCOME_REVIVED, N_ALLOCATE_OUTCOMES };
 
 extern const char *const allocate_outcome_names[N_ALLOCATE_OUTCOMES];
 
+/* All zero: no limits and no wait. */
+struct allocator_settings {
+	uint32_t quota;		 /* most active allocations of one that is not privileged; 0: any */
+	uint64_t reuse_delay;	 /* us before another pod can have a released unit */
+	uint64_t blind_drain;	 /* us before a released range is free that nobody can look for */
+	uint64_t history_age;	 /* us that events are kept; 0: for ever */
+	uint64_t history_events; /* most events that are kept; 0: any */
+};
+
 struct allocator;
 
-/* Takes the store over if it succeeds. It has no pools yet. Returns 0 or a negative errno. */
-int allocator_new(struct store *store, struct allocator **ret);
+/*
+ * Takes the store over if it succeeds. It has no pools yet. BOOT_ID and NOW say how long ago the
+ * releases in the store were. Returns 0 or a negative errno.
+ */
+int allocator_new(struct store *store, const char *boot_id, struct moment now,
+		  struct allocator **ret);
 
 /* Also closes the store, without committing; NULL is fine. */
 void allocator_free(struct allocator *allocator);
@@ -84,37 +104,145 @@ void allocator_free(struct allocator *allocator);
  * Exchanges the pools for those in POOLS, which then holds the ones before; on failure they stay in
  * force. Allocations are never touched by it. Returns 0 or a negative errno.
  */
-int allocator_set_pools(struct allocator *allocator, struct pools *pools);
+int allocator_set_pools(struct allocator *allocator, struct pools *pools, struct moment now);
 
-/* Most active allocations of a client that is not privileged; 0 for no limit. */
-void allocator_set_quota(struct allocator *allocator, uint32_t limit);
+void allocator_set_settings(struct allocator *allocator, const struct allocator_settings *settings);
 
 const struct pools *allocator_pools(const struct allocator *allocator);
 
 /* The use of the pool with that index. */
-struct pool_usage allocator_usage(const struct allocator *allocator, size_t pool);
+struct pool_usage allocator_usage(const struct allocator *allocator, size_t pool,
+				  struct moment now);
 
-/* Gives a pod its range. All errors but NOT_FOUND and NOT_OWNER. */
+/* Gives a pod its range. All errors but NOT_FOUND and CONFLICT; NOT_OWNER and KUBELET only where a
+ * range that the pod has is to be tied to a process. */
 int allocator_allocate(struct allocator *allocator, const struct allocate_request *request,
 		       struct allocation *ret, enum allocate_outcome *ret_outcome,
 		       struct refusal *ret_refusal);
 
 /*
- * Releases a pod's range at the time NOW. NOT_FOUND, NOT_OWNER. *ret_released is false if it was
- * released before.
+ * Releases a pod's range: it drains from now on. NOT_FOUND, NOT_OWNER, KUBELET. *ret_released is
+ * false if it was released before.
  */
 int allocator_release(struct allocator *allocator, const char *pod, struct requester by,
-		      uint64_t now, struct allocation *ret, bool *ret_released);
+		      struct moment now, struct allocation *ret, bool *ret_released);
+
+struct reconcile_request {
+	const char *const *pods; /* that live, in the order of strcmp() */
+	size_t n_pods;
+	const char *pool;	 /* NULL: all of them */
+	uint64_t created_before; /* us since the epoch; later allocations stay */
+	bool is_dry_run;
+	struct requester by;
+	struct moment now;
+};
+
+/*
+ * Releases all active allocations that the requester may release and whose pod is not in the list,
+ * the kubelet's excepted, and calls RELEASED for each; a dry run calls it alone. All or nothing.
+ * NO_SUCH_POOL.
+ */
+int allocator_reconcile(struct allocator *allocator, const struct reconcile_request *request,
+			store_row_fn released, void *userdata);
+
+/*
+ * Ties an active allocation to a process, in place of one that it was tied to. NOT_FOUND (also if
+ * it is not active), NOT_OWNER, KUBELET.
+ */
+int allocator_bind(struct allocator *allocator, const char *pod, const struct process *process,
+		   struct requester by, struct moment now, struct allocation *ret);
+
+/* Releases the pod's range if it is still tied to that very process; *ret_released says so. */
+int allocator_process_ended(struct allocator *allocator, const char *pod,
+			    const struct process *process, struct moment now, bool *ret_released);
+
+/* Calls ROW for each allocation that is tied to a process, in the manner of allocator_each(). */
+int allocator_each_bound(struct allocator *allocator, store_row_fn row, void *userdata);
+
+/*
+ * The kubelet serves the pod with that range. Returns 0, also where that is known; CONFLICT with
+ * what is in the way in *ret_other, whose pod is empty if nobody can come back to it.
+ */
+int allocator_adopt(struct allocator *allocator, const char *pool, const char *pod,
+		    struct id_range range, struct moment now, struct allocation *ret_other);
+
+/* Leaves the event of a conflict that allocator_adopt() found. Returns 0 or a negative errno. */
+int allocator_report_conflict(struct allocator *allocator, const char *pool, const char *pod,
+			      struct id_range range, const char *other_pod, struct moment now);
+
+/* The kubelet does not serve the pod any more: its range drains, if the kubelet's it was. */
+int allocator_vanish(struct allocator *allocator, const char *pod, struct moment now);
+
+/* Calls ROW for each active allocation of the kubelet, in the manner of allocator_each(). */
+int allocator_each_kubelet(struct allocator *allocator, store_row_fn row, void *userdata);
+
+/* What a look at all processes of the node has found. */
+struct pass {
+	struct claims claims;  /* their maps */
+	uint64_t began, ended; /* us of the boot's clock */
+	bool is_blind;	       /* there may be processes that it did not see */
+};
+
+/* Passes so far apart, or more, can tell that nothing lives in a range (us). */
+#define PASS_GAP_USEC UINT64_C(1000000)
+
+/*
+ * Takes a pass over and leaves *PASS empty. The units that it found in use and that no allocation
+ * explains are foreign from now on. Returns 0 or a negative errno.
+ */
+int allocator_take_pass(struct allocator *allocator, struct pass *pass);
+
+/* A pass could not be made: what the last one found is all that is known, and it is not enough. */
+void allocator_lose_sight(struct allocator *allocator);
+
+/* The same as for a pass, for ranges in the kubelet's files that cannot be allocations. */
+int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *claims);
+
+/*
+ * Ends the draining of ranges in which two passes that began after their release found nothing
+ * alive; where the last pass was blind, of those that have drained for as long as the settings say.
+ * A piece of the work for each pass: returns 1 if there is more of it, 0 or a negative errno.
+ */
+int allocator_drain(struct allocator *allocator, struct moment now);
+
+/* Allocations that drain; units of all pools that are foreign. */
+uint32_t allocator_n_draining(const struct allocator *allocator);
+uint32_t allocator_n_foreign(const struct allocator *allocator);
+
+/*
+ * Calls CLAIM for each claim that makes units of the pool with that index foreign; what it returns
+ * ends the iteration and is handed on if it is not 0.
+ */
+int allocator_each_foreign(const struct allocator *allocator, size_t pool,
+			   int (*claim)(const struct claim *claim, void *userdata), void *userdata);
 
 /* The allocation of a pod, or the one an ID lies in. NOT_FOUND. */
 int allocator_get(struct allocator *allocator, const char *pod, struct allocation *ret);
 int allocator_lookup(struct allocator *allocator, uint32_t id, struct allocation *ret);
+
+/* The allocation that an ID lay in at a moment (us since the epoch), as it was then. NOT_FOUND. */
+int allocator_lookup_at(struct allocator *allocator, uint32_t id, uint64_t at,
+			struct allocation *ret);
 
 /*
  * Calls ROW for each allocation that begins at or behind FIRST, in the order of their start; what
  * it returns ends the iteration and is handed on if it is not 0. It must not change anything.
  */
 int allocator_each(struct allocator *allocator, uint32_t first, store_row_fn row, void *userdata);
+
+/* Calls EVENT for the events that were asked for, newest first, in the same manner. */
+int allocator_each_event(struct allocator *allocator, const struct event_query *query,
+			 store_event_fn event, void *userdata);
+
+/* The sequence of the newest event that is durable, 0 if there is none. */
+uint64_t allocator_last_event(const struct allocator *allocator);
+
+/* Calls EVENT for the durable events behind that sequence, oldest first, in the same manner. */
+int allocator_events_after(struct allocator *allocator, uint64_t sequence, store_event_fn event,
+			   void *userdata);
+
+/* Removes up to MOST events that are too old or too many. Returns their number or an errno. */
+int allocator_prune(struct allocator *allocator, struct moment now, uint32_t most);
 
 /* Are there changes that were not committed yet? */
 bool allocator_is_pending(const struct allocator *allocator);

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "main-reload.h"
 #include "main-socket.h"
+#include "node/clock.h"
 #include "server.h"
 
 #include <errno.h>
@@ -174,6 +175,8 @@ static const int store_statuses[] = {
 static int open_allocator(struct daemon *d)
 {
 	_cleanup_(freep) char *message = NULL;
+	char boot_id[BOOT_ID_LENGTH + 1];
+	struct moment now;
 	struct store *store;
 	int r = make_parents(d->options->state_dir);
 
@@ -185,7 +188,13 @@ static int open_allocator(struct daemon *d)
 			 r == -EACCES ? ": be root, or try --root DIR" : "");
 		return r < 0 ? (int)STATUS_FAILURE : store_statuses[r];
 	}
-	r = allocator_new(store, &d->allocator);
+	r = clock_init();
+	if (r >= 0)
+		r = clock_boot_id(boot_id);
+	if (r >= 0) {
+		clock_now(&now);
+		r = allocator_new(store, boot_id, now, &d->allocator);
+	}
 	if (r < 0) {
 		store_free(store);
 		return fail(r, "cannot read the database");

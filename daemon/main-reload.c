@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "main-watch.h"
+#include "node/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -88,10 +89,21 @@ static void log_unknown_writers(const struct node_state *before, const struct no
 				 after->unknown_writers[i]);
 }
 
+static void set_settings(struct allocator *allocator, const struct config *config)
+{
+	const struct allocator_settings settings = { .quota = config->max_allocations_per_user };
+
+	allocator_set_settings(allocator, &settings);
+}
+
 int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		  struct load_result *result)
 {
-	int r = allocator_set_pools(allocator, &result->state.pools);
+	struct moment now;
+	int r;
+
+	clock_now(&now);
+	r = allocator_set_pools(allocator, &result->state.pools, now);
 
 	if (r < 0)
 		return r;
@@ -105,7 +117,7 @@ int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		config_done(&in_force->config);
 		in_force->config = result->config;
 		result->config = (struct config){};
-		allocator_set_quota(allocator, in_force->config.max_allocations_per_user);
+		set_settings(allocator, &in_force->config);
 	}
 	return 0;
 }

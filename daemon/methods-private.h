@@ -13,6 +13,9 @@
 int methods_reply(struct varlink_call *call, struct json_object *parameters);
 int methods_refuse(struct varlink_call *call, const char *error, struct json_object *parameters);
 
+/* The moment of a call. */
+struct moment methods_now(void);
+
 #define N_LIST_FIELDS 2
 extern const struct field methods_list_fields[N_LIST_FIELDS];
 

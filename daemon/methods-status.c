@@ -6,9 +6,18 @@
 
 #include "cleanup.h"
 #include "methods-json.h"
+#include "node/clock.h"
 
 #include <errno.h>
 #include <string.h>
+
+struct moment methods_now(void)
+{
+	struct moment now;
+
+	clock_now(&now);
+	return now;
+}
 
 /* Take over what a constructor returned: NULL means that there was no memory for it. */
 int methods_reply(struct varlink_call *call, struct json_object *parameters)
@@ -45,7 +54,7 @@ static struct json_object *new_pools(const struct pools *pools, const struct all
 		struct pool_usage usage = {};
 
 		if (allocator)
-			usage = allocator_usage(allocator, i);
+			usage = allocator_usage(allocator, i, methods_now());
 		else
 			usage.capacity = usage.free = pool_capacity(&pools->items[i]);
 		if (json_append(list, json_new_pool(&pools->items[i], &usage)) < 0)

@@ -9,20 +9,12 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static struct requester requester_of(const struct varlink_call *call)
 {
 	return (struct requester){
 		.uid = varlink_call_peer(call)->uid,
+		.pid = (uint32_t)varlink_call_peer(call)->pid,
 		.is_privileged = varlink_call_access(call) == ACCESS_ROOT,
 	};
 }
@@ -110,6 +102,8 @@ static int refuse_allocate(struct varlink_call *call, const struct allocate_para
 				      json_pack(JSON_INT("limit", refusal->limit), NULL));
 	case ALLOCATOR_E_NOT_OWNER:
 		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
+	case ALLOCATOR_E_KUBELET:
+	case ALLOCATOR_E_CONFLICT:
 	case ALLOCATOR_E_NOT_FOUND:
 		break;
 	}
@@ -127,7 +121,7 @@ static int handle_allocate(struct varlink_call *call, const void *parameters, vo
 		.name = p->name,
 		.count = (uint32_t)p->count,
 		.by = requester_of(call),
-		.now = now_usec(),
+		.now = methods_now(),
 	};
 	_cleanup_(json_putp) struct json_object *o = NULL;
 	struct allocation allocation;
@@ -151,7 +145,7 @@ static int handle_release(struct varlink_call *call, const void *parameters, voi
 	struct methods *methods = userdata;
 	struct allocation allocation;
 	bool released;
-	int r = allocator_release(methods->allocator, p->pod, requester_of(call), now_usec(),
+	int r = allocator_release(methods->allocator, p->pod, requester_of(call), methods_now(),
 				  &allocation, &released);
 
 	if (r < 0)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 struct unit {
-	uint64_t release_order; /* of a released unit; 0 else */
-	uint32_t older, newer;	/* neighbours in the list of released units */
+	struct unit_release release; /* of a released unit; all zero else */
+	uint32_t older, newer;	     /* neighbours in the list of released units */
 	enum unit_state state;
 };
 
@@ -53,7 +53,7 @@ static void list_insert(struct unit_map *map, uint32_t unit)
 
 	u->older = map->newest;
 	u->newer = NO_UNIT;
-	while (u->older != NO_UNIT && map->units[u->older].release_order > u->release_order) {
+	while (u->older != NO_UNIT && map->units[u->older].release.order > u->release.order) {
 		u->newer = u->older;
 		u->older = map->units[u->older].older;
 	}
@@ -82,13 +82,13 @@ static void list_remove(struct unit_map *map, uint32_t unit)
 }
 
 void unit_map_fill(struct unit_map *map, uint32_t first, uint32_t n_units, enum unit_state state,
-		   uint64_t release_order)
+		   struct unit_release release)
 {
 	for (uint32_t i = first; i < first + n_units; i++) {
 		if (state > map->units[i].state)
 			change_state(map, i, state);
-		if (release_order > map->units[i].release_order)
-			map->units[i].release_order = release_order;
+		if (release.order > map->units[i].release.order)
+			map->units[i].release = release;
 	}
 }
 
@@ -97,8 +97,8 @@ static int compare_release(const void *left, const void *right, void *userdata)
 	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
 	const struct unit *units = userdata;
 
-	if (units[a].release_order != units[b].release_order)
-		return units[a].release_order < units[b].release_order ? -1 : 1;
+	if (units[a].release.order != units[b].release.order)
+		return units[a].release.order < units[b].release.order ? -1 : 1;
 	return a < b ? -1 : 1;
 }
 
@@ -122,19 +122,38 @@ int unit_map_seal(struct unit_map *map)
 }
 
 void unit_map_set(struct unit_map *map, uint32_t unit, enum unit_state state,
-		  uint64_t release_order)
+		  struct unit_release release)
 {
 	if (map->units[unit].state == UNIT_RELEASED)
 		list_remove(map, unit);
 	change_state(map, unit, state);
-	map->units[unit].release_order = state == UNIT_RELEASED ? release_order : 0;
-	if (state == UNIT_RELEASED)
+	map->units[unit].release = (struct unit_release){};
+	if (state == UNIT_RELEASED) {
+		map->units[unit].release = release;
 		list_insert(map, unit);
+	}
 }
 
 enum unit_state unit_map_state(const struct unit_map *map, uint32_t unit)
 {
 	return map->units[unit].state;
+}
+
+/* A release in the future, which no clock that only grows can make, waits as well. */
+static bool is_waiting(const struct unit *unit, struct unit_wait wait)
+{
+	return unit->state == UNIT_RELEASED && wait.delay > 0 &&
+	       (unit->release.clock > wait.now || wait.now - unit->release.clock < wait.delay);
+}
+
+uint32_t unit_map_n_waiting(const struct unit_map *map, struct unit_wait wait)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = map->newest; i != NO_UNIT && is_waiting(&map->units[i], wait);
+	     i = map->units[i].older)
+		n++;
+	return n;
 }
 
 /* The first run of N_UNITS fresh units. */
@@ -158,8 +177,8 @@ static bool choose_fresh(const struct unit_map *map, uint32_t n_units, uint32_t 
  * The run of free units whose latest release is the earliest: the maximum of a sliding window, kept
  * in a queue of units whose releases fall from front to back.
  */
-static bool choose_oldest_run(const struct unit_map *map, uint32_t n_units, uint32_t *queue,
-			      uint32_t *ret_first)
+static bool choose_oldest_run(const struct unit_map *map, uint32_t n_units, struct unit_wait wait,
+			      uint32_t *queue, uint32_t *ret_first)
 {
 	uint32_t run = 0, front = 0, back = 0, best = NO_UNIT;
 	uint64_t best_order = UINT64_MAX;
@@ -167,19 +186,19 @@ static bool choose_oldest_run(const struct unit_map *map, uint32_t n_units, uint
 	for (uint32_t i = 0; i < map->n_units; i++) {
 		const struct unit *u = &map->units[i];
 
-		if (u->state > UNIT_RELEASED) {
+		if (u->state > UNIT_RELEASED || is_waiting(u, wait)) {
 			run = front = back = 0;
 			continue;
 		}
 		run++;
 		while (back > front &&
-		       map->units[queue[back - 1]].release_order <= u->release_order)
+		       map->units[queue[back - 1]].release.order <= u->release.order)
 			back--;
 		queue[back++] = i;
 		if (queue[front] + n_units <= i)
 			front++;
-		if (run >= n_units && map->units[queue[front]].release_order < best_order) {
-			best_order = map->units[queue[front]].release_order;
+		if (run >= n_units && map->units[queue[front]].release.order < best_order) {
+			best_order = map->units[queue[front]].release.order;
 			best = i + 1 - n_units;
 		}
 	}
@@ -189,7 +208,8 @@ static bool choose_oldest_run(const struct unit_map *map, uint32_t n_units, uint
 	return true;
 }
 
-int unit_map_choose(const struct unit_map *map, uint32_t n_units, uint32_t *ret_first)
+int unit_map_choose(const struct unit_map *map, uint32_t n_units, struct unit_wait wait,
+		    uint32_t *ret_first)
 {
 	_cleanup_(freep) uint32_t *queue = NULL;
 
@@ -199,10 +219,10 @@ int unit_map_choose(const struct unit_map *map, uint32_t n_units, uint32_t *ret_
 		return 1;
 	if (n_units == 1) {
 		*ret_first = map->oldest;
-		return 1;
+		return !is_waiting(&map->units[map->oldest], wait);
 	}
 	queue = calloc(map->n_units, sizeof(*queue));
 	if (!queue)
 		return -ENOMEM;
-	return choose_oldest_run(map, n_units, queue, ret_first);
+	return choose_oldest_run(map, n_units, wait, queue, ret_first);
 }

@@ -5,8 +5,9 @@
  * The units of one pool: which are free, and which of them the next pod gets.
  *
  * Never-used units go first, from the pool's start; then the run whose most recent release lies
- * furthest back. One unit costs the same however many are held; a run of several units is one pass
- * over the pool's units. Units are indices, counted from the pool's start.
+ * furthest back, if it has waited for long enough. One unit costs the same however many are held; a
+ * run of several units is one pass over the pool's units. Units are indices, counted from the
+ * pool's start.
  */
 
 #include "core/range.h"
@@ -16,11 +17,22 @@
 enum unit_state {
 	UNIT_FRESH,    /* never used */
 	UNIT_RELEASED, /* free again */
-	UNIT_DRAINING, /* released, but something alive maps it */
 	UNIT_FOREIGN,  /* in use by something that did not ask for it */
+	UNIT_DRAINING, /* released, but something alive may map it */
 	UNIT_ACTIVE,   /* a pod has it */
 	UNIT_RESERVED, /* never handed out */
 	N_UNIT_STATES
+};
+
+/* When a unit was released: the order decides which goes first, the clock whether it may. */
+struct unit_release {
+	uint64_t order; /* grows with each release; 0: none */
+	uint64_t clock; /* us; grows with the order */
+};
+
+/* How long a released unit waits before it is free, and the same clock now. In us. */
+struct unit_wait {
+	uint64_t delay, now;
 };
 
 struct unit_map {
@@ -46,20 +58,24 @@ void unit_map_done(struct unit_map *map);
  * filling; returns 0 or -ENOMEM. Then only unit_map_set() changes it.
  */
 void unit_map_fill(struct unit_map *map, uint32_t first, uint32_t n_units, enum unit_state state,
-		   uint64_t release_order);
+		   struct unit_release release);
 int unit_map_seal(struct unit_map *map);
 
 /*
- * Sets the state of one unit. RELEASE_ORDER is that of its latest release if it becomes released,
- * and else ignored; quick if it is above that of every other unit.
+ * Sets the state of one unit. RELEASE is its latest release if it becomes released, and else
+ * ignored; quick if its order is above that of every other unit.
  */
 void unit_map_set(struct unit_map *map, uint32_t unit, enum unit_state state,
-		  uint64_t release_order);
+		  struct unit_release release);
 
 enum unit_state unit_map_state(const struct unit_map *map, uint32_t unit);
+
+/* The number of released units that still wait. Costs as many steps as there are of them. */
+uint32_t unit_map_n_waiting(const struct unit_map *map, struct unit_wait wait);
 
 /*
  * Chooses a contiguous run of N_UNITS free units for a pod that has none, and changes nothing.
  * Returns 1 and its first unit in *ret_first; 0 if there is no such run; -ENOMEM.
  */
-int unit_map_choose(const struct unit_map *map, uint32_t n_units, uint32_t *ret_first);
+int unit_map_choose(const struct unit_map *map, uint32_t n_units, struct unit_wait wait,
+		    uint32_t *ret_first);

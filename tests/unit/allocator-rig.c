@@ -9,8 +9,11 @@ struct allocation answer;
 struct refusal refusal;
 enum allocate_outcome outcome;
 
-static const struct requester root = { 0, true };
-static uint64_t now = 1700000000000000;
+#define SECOND UINT64_C(1000000)
+
+static const struct requester root = { 0, 1, true };
+struct moment the_time = { 1700000000000000, 1000 * SECOND };
+const char *boot_id = "11111111-1111-1111-1111-111111111111";
 static int n_fds;
 
 static void open_all(void)
@@ -20,7 +23,7 @@ static void open_all(void)
 
 	if (store_open(folder.path, &store, &message) != 0)
 		fail_msg("%s", message);
-	assert_int_equal(allocator_new(store, &allocator), 0);
+	assert_int_equal(allocator_new(store, boot_id, the_time, &allocator), 0);
 }
 
 int allocator_setup(void **state)
@@ -69,13 +72,45 @@ void set_pools(const struct pool_geometry *geometries, size_t n)
 			findings_add(&pool->findings, RULE_NO_ENTRY, LEVEL_ERROR, "/etc/subuid", 3,
 				     "no entry");
 	}
-	assert_int_equal(allocator_set_pools(allocator, &pools), 0);
+	assert_int_equal(allocator_set_pools(allocator, &pools, the_time), 0);
 	pools_done(&pools); /* the ones before */
+}
+
+void set_quota(uint32_t quota)
+{
+	allocator_set_settings(allocator, &(struct allocator_settings){ .quota = quota });
 }
 
 void set_pool(uint32_t start, uint32_t count, uint32_t unit)
 {
 	set_pools(&(struct pool_geometry){ "kubelet", start, count, unit, false }, 1);
+}
+
+struct moment later(uint64_t usec)
+{
+	the_time.wall += usec;
+	the_time.boot += usec;
+	return the_time;
+}
+
+void look(struct claims *claims)
+{
+	struct pass pass = { .claims = *claims, .began = the_time.boot, .ended = the_time.boot };
+
+	*claims = (struct claims){};
+	assert_int_equal(allocator_take_pass(allocator, &pass), 0);
+}
+
+void drain(void)
+{
+	struct claims none = {};
+
+	for (int i = 0; i < 2; i++) {
+		later(PASS_GAP_USEC);
+		look(&none);
+	}
+	while (allocator_drain(allocator, the_time) == 1)
+		;
 }
 
 static int allocate(const char *pod, const char *pool, uint32_t count, struct requester by)
@@ -85,7 +120,7 @@ static int allocate(const char *pod, const char *pool, uint32_t count, struct re
 		.pool = pool,
 		.count = count,
 		.by = by,
-		.now = ++now,
+		.now = later(1),
 	};
 
 	memset(&refusal, 0xee, sizeof(refusal));
@@ -109,14 +144,15 @@ int ask_pool(const char *pod, const char *pool)
 
 int ask_as(uint32_t uid, const char *pod)
 {
-	return allocate(pod, NULL, 0, (struct requester){ uid, false });
+	return allocate(pod, NULL, 0, (struct requester){ uid, 2, false });
 }
 
 int give_back(const char *pod)
 {
 	bool released = false;
 
-	assert_int_equal(allocator_release(allocator, pod, root, ++now, &answer, &released), 0);
+	assert_int_equal(allocator_release(allocator, pod, root, later(1), &answer, &released), 0);
+	drain();
 	return released;
 }
 
@@ -124,8 +160,8 @@ int give_back_as(uint32_t uid, const char *pod)
 {
 	bool released;
 
-	return allocator_release(allocator, pod, (struct requester){ uid, false }, ++now, &answer,
-				 &released);
+	return allocator_release(allocator, pod, (struct requester){ uid, 2, false }, later(1),
+				 &answer, &released);
 }
 
 void expect_range(const char *pod, enum allocate_outcome expected, uint32_t start, uint32_t count)
@@ -170,7 +206,7 @@ const char *rows(void)
 const char *usage(void)
 {
 	static char text[128];
-	struct pool_usage u = allocator_usage(allocator, 0);
+	struct pool_usage u = allocator_usage(allocator, 0, the_time);
 
 	assert_int_equal(allocator_pools(allocator)->n_items, 1);
 	snprintf(text, sizeof(text), "%u %u %u %u %u", u.capacity, u.active, u.released, u.free,

@@ -19,6 +19,19 @@ extern struct allocation answer;
 extern struct refusal refusal;
 extern enum allocate_outcome outcome;
 
+/* The moment that is now, and the boot in which it is; both may be set. */
+extern struct moment the_time;
+extern const char *boot_id;
+
+/* Lets time go by and returns what is now. */
+struct moment later(uint64_t usec);
+
+/* A whole pass over processes with these maps, which it takes over. */
+void look(struct claims *claims);
+
+/* Two passes that find nothing, and what follows from them. */
+void drain(void);
+
 /* For each test: without pools; removes all, and finds descriptors that were left open. */
 int allocator_setup(void **state);
 int allocator_teardown(void **state);
@@ -36,11 +49,14 @@ struct pool_geometry {
 void set_pools(const struct pool_geometry *geometries, size_t n);
 void set_pool(uint32_t start, uint32_t count, uint32_t unit); /* one pool, "kubelet" */
 
+void set_quota(uint32_t quota);
+
 /* Allocate and release as a privileged client; each call is a later moment. */
 int ask(const char *pod);
 int ask_count(const char *pod, uint32_t count);
 int ask_pool(const char *pod, const char *pool);
-int give_back(const char *pod); /* fails the test if that pod has none; returns *ret_released */
+/* Fails the test if that pod has none; returns *ret_released. The range has drained after it. */
+int give_back(const char *pod);
 
 /* As a client with that UID. */
 int ask_as(uint32_t uid, const char *pod);

@@ -99,8 +99,8 @@ static void test_lost_database(void **state)
 	assert_int_equal(allocator_commit(allocator), -EIO);
 	assert_int_equal(ask("x"), -EUCLEAN);
 	assert_int_equal(allocator_get(allocator, "before", &got), -EUCLEAN);
-	assert_int_equal(allocator_release(allocator, "before", (struct requester){ 0, true }, 1,
-					   &got, &released),
+	assert_int_equal(allocator_release(allocator, "before", (struct requester){ 0, 1, true },
+					   the_time, &got, &released),
 			 -EUCLEAN);
 	assert_true(*allocator_message(allocator));
 	assert_false(allocator_is_pending(allocator));
@@ -199,11 +199,11 @@ static void try_batch(size_t n_pages, int round)
 /* The counts in memory are those of a daemon that has just read the store. */
 static void check_counts(void)
 {
-	struct pool_usage before = allocator_usage(allocator, 0), after;
+	struct pool_usage before = allocator_usage(allocator, 0, the_time), after;
 
 	restart();
 	set_pool(U, 2000 * U, U);
-	after = allocator_usage(allocator, 0);
+	after = allocator_usage(allocator, 0, the_time);
 	MUST(memcmp(&before, &after, sizeof(after)) == 0);
 }
 

@@ -76,7 +76,7 @@ static void start_again(bool with_commit)
 	model = committed;
 	restart();
 	set_pools(pools, N_POOLS);
-	allocator_set_quota(allocator, QUOTA);
+	set_quota(QUOTA);
 }
 
 /* The latest release among the IDs; UINT64_MAX if one of them is in use. */
@@ -214,8 +214,8 @@ static void step_allocate(void)
 		.pod = pod_name(pod),
 		.pool = named == NOBODY ? NULL : pool_names[named],
 		.count = below(4) ? 0 : 1 + below(12),
-		.by = { 1000 + (uint32_t)pod % 3, false },
-		.now = 1,
+		.by = { 1000 + (uint32_t)pod % 3, 2, false },
+		.now = later(1),
 	};
 	const struct owned *own = &model.pods[pod];
 	uint64_t best = UINT64_MAX;
@@ -246,8 +246,9 @@ static void step_release(void)
 	struct owned *own = &model.pods[pod];
 	bool released;
 	uint32_t uid = 1000 + below(4);
-	int r = allocator_release(allocator, pod_name(pod), (struct requester){ uid, uid == 1003 },
-				  1, &answer, &released);
+	int r = allocator_release(allocator, pod_name(pod),
+				  (struct requester){ uid, 2, uid == 1003 }, later(1), &answer,
+				  &released);
 
 	if (!own->is_known) {
 		assert_int_equal(r, ALLOCATOR_E_NOT_FOUND);
@@ -261,6 +262,7 @@ static void step_release(void)
 	assert_int_equal(released, own->is_active);
 	if (!released)
 		return;
+	drain();
 	own->is_active = false;
 	model.n_releases++;
 	for (uint32_t id = own->start; id < own->start + own->count; id++) {
@@ -318,7 +320,7 @@ static void compare_pools(void)
 			counted.free += latest < UINT64_MAX;
 		}
 		counted.n_outside = n_outside[i];
-		got = allocator_usage(allocator, index++);
+		got = allocator_usage(allocator, index++, the_time);
 		assert_memory_equal(&got, &counted, sizeof(got));
 	}
 }
@@ -332,7 +334,7 @@ static void test_walk(void **state)
 		model.owners[id] = NOBODY;
 	committed = model;
 	change_pools();
-	allocator_set_quota(allocator, QUOTA);
+	set_quota(QUOTA);
 	for (int step = 0; step < N_STEPS; step++) {
 		if (below(5) < 3)
 			step_allocate();

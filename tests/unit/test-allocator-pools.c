@@ -57,15 +57,15 @@ static void test_invalid(void **state)
 	assert_int_equal(allocator_get(allocator, "a", &got), 0);
 	assert_false(got.in_pool);
 	assert_int_equal(allocator_lookup(allocator, U, &got), 0);
-	assert_int_equal(allocator_usage(allocator, 0).n_outside, 1);
-	assert_int_equal(allocator_usage(allocator, 0).capacity, 0);
-	assert_int_equal(allocator_usage(allocator, 1).active, 2);
+	assert_int_equal(allocator_usage(allocator, 0, the_time).n_outside, 1);
+	assert_int_equal(allocator_usage(allocator, 0, the_time).capacity, 0);
+	assert_int_equal(allocator_usage(allocator, 1, the_time).active, 2);
 	assert_true(give_back("a"));
 	/* and back again: nothing was lost */
 	pools[0].is_invalid = false;
 	set_pools(pools, 2);
 	expect_range("a", OUTCOME_REVIVED, U, U);
-	assert_int_equal(allocator_usage(allocator, 0).n_outside, 0);
+	assert_int_equal(allocator_usage(allocator, 0, the_time).n_outside, 0);
 }
 
 static void test_shrunk(void **state)

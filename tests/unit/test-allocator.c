@@ -17,7 +17,7 @@ static void test_life(void **state)
 	assert_string_equal(answer.pool, "kubelet");
 	assert_string_equal(usage(), "4 2 0 2 0");
 	assert_true(give_back("a"));
-	assert_int_equal(answer.state, ALLOCATION_RELEASED);
+	assert_int_equal(answer.state, ALLOCATION_DRAINING);
 	assert_true(answer.released_at > answer.created_at);
 	assert_false(give_back("a"));
 	assert_string_equal(usage(), "4 1 1 3 0");
@@ -197,7 +197,7 @@ static void test_quota(void **state)
 {
 	(void)state;
 	set_pool(U, 8 * U, U);
-	allocator_set_quota(allocator, 2);
+	set_quota(2);
 	assert_int_equal(ask_as(1000, "a"), 0);
 	assert_int_equal(ask_as(1000, "b"), 0);
 	assert_int_equal(ask_as(1000, "c"), ALLOCATOR_E_QUOTA);
@@ -214,11 +214,11 @@ static void test_quota(void **state)
 	commit();
 	restart();
 	set_pool(U, 80 * U, U);
-	allocator_set_quota(allocator, 2);
+	set_quota(2);
 	assert_int_equal(ask_as(1000, "h"), ALLOCATOR_E_QUOTA);
 	give_back("b");
 	assert_int_equal(ask_as(1000, "h"), 0);
-	allocator_set_quota(allocator, 0);
+	set_quota(0);
 	assert_int_equal(ask_as(1000, "i"), 0);
 }
 
@@ -252,7 +252,7 @@ static void test_labels(void **state)
 		.pod = "a",
 		.namespace = "kube-system",
 		.name = "coredns",
-		.now = 5,
+		.now = { 5, 5 },
 	};
 	struct allocation got;
 

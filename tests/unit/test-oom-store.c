@@ -16,8 +16,9 @@ static bool choose(void)
 
 	if (unit_map_init(&map, 100) < 0)
 		return false;
-	unit_map_fill(&map, 0, 100, UNIT_RELEASED, 1);
-	return unit_map_seal(&map) == 0 && unit_map_choose(&map, 5, &first) == 1;
+	unit_map_fill(&map, 0, 100, UNIT_RELEASED, (struct unit_release){ 1, 1 });
+	return unit_map_seal(&map) == 0 &&
+	       unit_map_choose(&map, 5, (struct unit_wait){}, &first) == 1;
 }
 
 static void test_units(void **state)
@@ -92,12 +93,12 @@ static void test_open_first(void **state)
 	folder_remove(&own);
 }
 
-static const struct requester root = { 0, true };
+static const struct requester root = { 0, 1, true };
 
 static int try_allocate(const char *pod, uint32_t count)
 {
 	const struct allocate_request request = {
-		.pod = pod, .count = count, .by = root, .now = 1
+		.pod = pod, .count = count, .by = root, .now = later(1)
 	};
 
 	return allocator_allocate(allocator, &request, &answer, &outcome, &refusal);
@@ -109,10 +110,10 @@ static bool change(void)
 	bool released, ok = true;
 
 	ok = try_allocate("a", 2 * U) == 0 && ok;
-	ok = allocator_release(allocator, "a", root, 2, &answer, &released) == 0 && ok;
+	ok = allocator_release(allocator, "a", root, later(1), &answer, &released) == 0 && ok;
 	ok = try_allocate("b", 0) == 0 && ok; /* takes a part of what a had */
 	ok = try_allocate("a", 0) == 0 && ok; /* no range of its own any more */
-	ok = allocator_release(allocator, "b", root, 3, &answer, &released) == 0 && ok;
+	ok = allocator_release(allocator, "b", root, later(1), &answer, &released) == 0 && ok;
 	ok = try_allocate("b", 0) == 0 && ok; /* comes back */
 	ok = allocator_get(allocator, "a", &answer) == 0 && ok;
 	if (allocator_is_pending(allocator))

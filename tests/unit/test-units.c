@@ -7,6 +7,13 @@
 
 #define NONE NO_UNIT
 
+static const struct unit_wait no_wait = {};
+
+static struct unit_release release(uint64_t order)
+{
+	return (struct unit_release){ order, order };
+}
+
 /*
  * A pool as a text, a letter a unit: "." fresh, a digit released (0 longest ago), "d" draining, "f"
  * foreign, "A" active, "R" reserved.
@@ -18,7 +25,8 @@ static struct unit_map map_of(const char *text)
 	assert_int_equal(unit_map_init(&map, (uint32_t)strlen(text)), 0);
 	for (uint32_t i = 0; text[i]; i++) {
 		if (text[i] >= '0' && text[i] <= '9')
-			unit_map_fill(&map, i, 1, UNIT_RELEASED, (uint64_t)(text[i] - '0') + 1);
+			unit_map_fill(&map, i, 1, UNIT_RELEASED,
+				      release((uint64_t)(text[i] - '0') + 1));
 		else
 			unit_map_fill(&map, i, 1,
 				      text[i] == 'd'   ? UNIT_DRAINING
@@ -26,7 +34,7 @@ static struct unit_map map_of(const char *text)
 				      : text[i] == 'A' ? UNIT_ACTIVE
 				      : text[i] == 'R' ? UNIT_RESERVED
 						       : UNIT_FRESH,
-				      0);
+				      release(0));
 	}
 	assert_int_equal(unit_map_seal(&map), 0);
 	return map;
@@ -106,7 +114,7 @@ static void test_choices(void **state)
 	for (size_t i = 0; i < ELEMENTS_OF(choices); i++) {
 		_cleanup_(unit_map_done) struct unit_map map = map_of(choices[i].pool);
 		uint32_t first = NONE;
-		int r = unit_map_choose(&map, choices[i].n_units, &first);
+		int r = unit_map_choose(&map, choices[i].n_units, no_wait, &first);
 
 		if (first != choices[i].first)
 			print_error("# \"%s\", %u units: %d\n", choices[i].pool, choices[i].n_units,
@@ -123,9 +131,9 @@ static void test_fill(void **state)
 		enum unit_state a, b, expected;
 	} cases[] = {
 		{ UNIT_RELEASED, UNIT_FRESH, UNIT_RELEASED },
-		{ UNIT_RELEASED, UNIT_DRAINING, UNIT_DRAINING },
-		{ UNIT_DRAINING, UNIT_FOREIGN, UNIT_FOREIGN },
-		{ UNIT_FOREIGN, UNIT_ACTIVE, UNIT_ACTIVE },
+		{ UNIT_RELEASED, UNIT_FOREIGN, UNIT_FOREIGN },
+		{ UNIT_FOREIGN, UNIT_DRAINING, UNIT_DRAINING },
+		{ UNIT_DRAINING, UNIT_ACTIVE, UNIT_ACTIVE },
 		{ UNIT_ACTIVE, UNIT_RESERVED, UNIT_RESERVED },
 		{ UNIT_RELEASED, UNIT_RESERVED, UNIT_RESERVED },
 	};
@@ -136,8 +144,8 @@ static void test_fill(void **state)
 			_cleanup_(unit_map_done) struct unit_map map = {};
 
 			assert_int_equal(unit_map_init(&map, 3), 0);
-			unit_map_fill(&map, 1, 1, turned ? cases[i].b : cases[i].a, 0);
-			unit_map_fill(&map, 1, 1, turned ? cases[i].a : cases[i].b, 0);
+			unit_map_fill(&map, 1, 1, turned ? cases[i].b : cases[i].a, release(0));
+			unit_map_fill(&map, 1, 1, turned ? cases[i].a : cases[i].b, release(0));
 			assert_int_equal(unit_map_seal(&map), 0);
 			assert_int_equal(unit_map_state(&map, 0), UNIT_FRESH);
 			assert_int_equal(unit_map_state(&map, 1), cases[i].expected);
@@ -160,20 +168,20 @@ static void test_fill_order(void **state)
 		for (uint32_t i = 0; i < 5; i++) {
 			uint32_t unit = (i + shift) % 5;
 
-			unit_map_fill(&map, unit, 1, UNIT_RELEASED, orders[unit]);
+			unit_map_fill(&map, unit, 1, UNIT_RELEASED, release(orders[unit]));
 		}
 		/* one unit, two releases: the later one counts */
-		unit_map_fill(&map, 3, 1, UNIT_RELEASED, 8);
-		unit_map_fill(&map, 3, 1, UNIT_RELEASED, 2);
+		unit_map_fill(&map, 3, 1, UNIT_RELEASED, release(8));
+		unit_map_fill(&map, 3, 1, UNIT_RELEASED, release(2));
 		assert_int_equal(unit_map_seal(&map), 0);
 		for (uint32_t i = 0; i < 5; i++) {
 			static const uint32_t expected[] = { 1, 0, 4, 3, 2 };
 
-			assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+			assert_int_equal(unit_map_choose(&map, 1, no_wait, &first), 1);
 			assert_int_equal(first, expected[i]);
-			unit_map_set(&map, first, UNIT_ACTIVE, 0);
+			unit_map_set(&map, first, UNIT_ACTIVE, release(0));
 		}
-		assert_int_equal(unit_map_choose(&map, 1, &first), 0);
+		assert_int_equal(unit_map_choose(&map, 1, no_wait, &first), 0);
 	}
 }
 
@@ -184,20 +192,20 @@ static void test_fresh_again(void **state)
 	uint32_t first;
 
 	(void)state;
-	unit_map_set(&map, 4, UNIT_ACTIVE, 0);
-	assert_int_equal(unit_map_choose(&map, 1, &first), 0);
-	unit_map_set(&map, 3, UNIT_FRESH, 0);
-	unit_map_set(&map, 1, UNIT_FRESH, 0);
-	assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+	unit_map_set(&map, 4, UNIT_ACTIVE, release(0));
+	assert_int_equal(unit_map_choose(&map, 1, no_wait, &first), 0);
+	unit_map_set(&map, 3, UNIT_FRESH, release(0));
+	unit_map_set(&map, 1, UNIT_FRESH, release(0));
+	assert_int_equal(unit_map_choose(&map, 1, no_wait, &first), 1);
 	assert_int_equal(first, 1);
-	unit_map_set(&map, 2, UNIT_FRESH, 0);
-	assert_int_equal(unit_map_choose(&map, 3, &first), 1);
+	unit_map_set(&map, 2, UNIT_FRESH, release(0));
+	assert_int_equal(unit_map_choose(&map, 3, no_wait, &first), 1);
 	assert_int_equal(first, 1);
-	unit_map_set(&map, 1, UNIT_RELEASED, 1);
-	assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+	unit_map_set(&map, 1, UNIT_RELEASED, release(1));
+	assert_int_equal(unit_map_choose(&map, 1, no_wait, &first), 1);
 	assert_int_equal(first, 2);
-	unit_map_set(&map, 1, UNIT_FRESH, 0);
-	assert_int_equal(unit_map_choose(&map, 1, &first), 1);
+	unit_map_set(&map, 1, UNIT_FRESH, release(0));
+	assert_int_equal(unit_map_choose(&map, 1, no_wait, &first), 1);
 	assert_int_equal(first, 1);
 }
 
@@ -263,7 +271,7 @@ static void compare(const struct unit_map *map, const struct model *model)
 static void set(struct unit_map *map, struct model *model, uint32_t unit, enum unit_state state,
 		uint64_t order)
 {
-	unit_map_set(map, unit, state, order);
+	unit_map_set(map, unit, state, release(order));
 	model->states[unit] = state;
 	model->orders[unit] = state == UNIT_RELEASED ? order : 0;
 }
@@ -285,7 +293,8 @@ static void walk_step(struct unit_map *map, struct model *model, uint64_t *rando
 	uint32_t n = 1 + (chance(random, 4) == 0 ? chance(random, 5) : 0);
 	uint32_t chosen = NONE, expected = NONE, unit = chance(random, model->n_units);
 
-	assert_int_equal(unit_map_choose(map, n, &chosen), model_choose(model, n, &expected));
+	assert_int_equal(unit_map_choose(map, n, no_wait, &chosen),
+			 model_choose(model, n, &expected));
 	assert_int_equal(chosen, expected);
 	if (chosen != NONE && chance(random, 2) == 0)
 		for (uint32_t i = chosen; i < chosen + n; i++)
@@ -310,7 +319,7 @@ static void random_walk(uint32_t n_units, uint32_t n_steps, uint64_t *random)
 	for (uint32_t i = 0; i < n_units; i++) {
 		states[i] = (enum unit_state)chance(random, N_UNIT_STATES);
 		orders[i] = states[i] == UNIT_RELEASED ? i + 1 : 0;
-		unit_map_fill(&map, i, 1, states[i], orders[i]);
+		unit_map_fill(&map, i, 1, states[i], release(orders[i]));
 	}
 	assert_int_equal(unit_map_seal(&map), 0);
 	for (uint32_t step = n_units; step < n_units + n_steps; step++) {

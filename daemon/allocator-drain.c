@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What lives in ranges that nobody has: foreign units, and the end of draining. */
+
+#include "allocator-private.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A piece of the work: rows that are looked at, and rows that are released for good. */
+#define LOOKS_AT_ONCE 1024
+#define DRAINED_AT_ONCE 16
+
+int allocator_take_pass(struct allocator *allocator, struct pass *pass)
+{
+	struct pass *earlier = &allocator->passes[0], *last = &allocator->passes[1];
+	int r = allocator_ready(allocator);
+
+	claims_done(&earlier->claims);
+	*earlier = *last;
+	*last = *pass;
+	*pass = (struct pass){};
+	allocator->drain_next = 0;
+	if (r == 0)
+		r = derived_refresh_claims(allocator, &earlier->claims, &last->claims);
+	if (r < 0)
+		allocator->is_stale = true;
+	return r;
+}
+
+void allocator_lose_sight(struct allocator *allocator)
+{
+	allocator->passes[1].is_blind = true;
+	allocator->drain_next = 0;
+}
+
+int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *claims)
+{
+	_cleanup_(claims_done) struct claims before = allocator->kubelet_claims;
+	int r = allocator_ready(allocator);
+
+	allocator->kubelet_claims = *claims;
+	*claims = (struct claims){};
+	if (r == 0)
+		r = derived_refresh_claims(allocator, &before, &allocator->kubelet_claims);
+	if (r < 0)
+		allocator->is_stale = true;
+	return r;
+}
+
+uint32_t allocator_n_draining(const struct allocator *allocator)
+{
+	return allocator->derived.n_draining;
+}
+
+uint32_t allocator_n_foreign(const struct allocator *allocator)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < allocator->derived.n_pools; i++)
+		n += allocator->derived.maps[i].n_in_state[UNIT_FOREIGN];
+	return n;
+}
+
+/* Does the range touch a unit of the pool that no allocation explains? */
+static bool is_foreign(const struct allocator *allocator, size_t pool, struct id_range range)
+{
+	uint32_t first, n;
+
+	if (!touched_units(&allocator->pools.items[pool], range, &first, &n))
+		return false;
+	for (uint32_t unit = first; unit < first + n; unit++)
+		if (unit_map_state(&allocator->derived.maps[pool], unit) == UNIT_FOREIGN)
+			return true;
+	return false;
+}
+
+int allocator_each_foreign(const struct allocator *allocator, size_t pool,
+			   int (*claim)(const struct claim *claim, void *userdata), void *userdata)
+{
+	const struct claims *sets[] = { &allocator->passes[1].claims, &allocator->kubelet_claims };
+	int r = 0;
+
+	for (size_t s = 0; s < ELEMENTS_OF(sets); s++)
+		for (size_t i = 0; i < sets[s]->n_items && r == 0; i++)
+			if (is_foreign(allocator, pool, sets[s]->items[i].range))
+				r = claim(&sets[s]->items[i], userdata);
+	return r;
+}
+
+/* A piece of the rows that drain. */
+struct drain {
+	const struct allocator *allocator;
+	uint64_t before; /* rows that began to drain at this time of its clock or later must wait */
+	uint32_t n_looks;
+	uint32_t next;
+	struct allocation *rows;
+	size_t n_rows;
+};
+
+/* Two passes are good if both saw everything, and lie far enough apart. */
+static bool is_pair(const struct pass *earlier, const struct pass *last)
+{
+	return !earlier->is_blind && !last->is_blind && earlier->ended > 0 &&
+	       last->began >= earlier->ended && last->began - earlier->ended >= PASS_GAP_USEC;
+}
+
+static bool is_over(const struct drain *drain, const struct allocation *row)
+{
+	const struct pass *passes = drain->allocator->passes;
+
+	return row->clock < drain->before && !claims_find(&passes[1].claims, row->range) &&
+	       (passes[1].is_blind || !claims_find(&passes[0].claims, row->range));
+}
+
+static int look(const struct allocation *row, void *userdata)
+{
+	struct drain *drain = userdata;
+
+	drain->next = row->range.start;
+	if (drain->n_looks++ == LOOKS_AT_ONCE || drain->n_rows == DRAINED_AT_ONCE)
+		return 1;
+	if (is_over(drain, row))
+		drain->rows[drain->n_rows++] = *row;
+	return 0;
+}
+
+/*
+ * The order and the clock of the release are those of its end: the unit that something lived in
+ * until just now comes last.
+ */
+static int end_drain(struct allocator *allocator, const struct allocation *row, struct moment now)
+{
+	struct event event = allocator_event(EVENT_DRAINED, row, NULL, now);
+	struct allocation released = *row;
+	int r = allocator_begin_change(allocator);
+
+	if (r < 0)
+		return r;
+	released.state = ALLOCATION_RELEASED;
+	released.release_order = allocator->derived.last_order + 1;
+	released.clock = allocator_clock(allocator, now.boot);
+	r = allocator_change_row(allocator, row, &released);
+	if (r == 0)
+		r = allocator_add_event(allocator, &event);
+	return allocator_end_change(allocator, r);
+}
+
+/* Sets the time before which draining must have begun; returns whether anything can end at all. */
+static bool set_before(const struct allocator *allocator, struct moment now, struct drain *drain)
+{
+	const struct pass *earlier = &allocator->passes[0], *last = &allocator->passes[1];
+	uint64_t clock = allocator_clock(allocator, now.boot);
+
+	drain->before = 0;
+	if (last->is_blind && clock > allocator->settings.blind_drain)
+		drain->before = clock - allocator->settings.blind_drain;
+	else if (is_pair(earlier, last))
+		drain->before = allocator_clock(allocator, earlier->began);
+	return drain->before > 0;
+}
+
+int allocator_drain(struct allocator *allocator, struct moment now)
+{
+	_cleanup_(freep) struct allocation *rows = NULL;
+	struct drain drain = { .allocator = allocator };
+	int r = allocator_ready(allocator), more = 0;
+
+	if (r < 0 || allocator->derived.n_draining == 0 || !set_before(allocator, now, &drain))
+		return r;
+	rows = drain.rows = calloc(DRAINED_AT_ONCE, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	more = store_each_draining(allocator->store, allocator->drain_next, look, &drain);
+	if (more < 0)
+		return allocator_failed(allocator, more);
+	for (size_t i = 0; i < drain.n_rows && r == 0; i++)
+		r = end_drain(allocator, &rows[i], now);
+	allocator->drain_next = drain.next;
+	return r < 0 ? r : more;
+}
