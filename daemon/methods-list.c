@@ -95,8 +95,7 @@ static int next_page(struct varlink_call *call, void *userdata)
 		return methods_refuse_store(list->methods, call);
 	if (r == 0 && list->pool && !list->is_any_found &&
 	    !pools_find(allocator_pools(allocator), list->pool))
-		return methods_refuse(call, ERROR("NoSuchPool"),
-				      json_pack(JSON_STRING("pool", list->pool), NULL));
+		return methods_refuse_pool(call, list->pool);
 	parameters = json_pack(JSON_VALUE("allocations", take_ptr(list->page)), NULL);
 	if (!parameters)
 		return -ENOMEM;

@@ -1,63 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 
-/* GetStatus and Reload, and the answers that all methods share. */
+/* GetStatus and Reload: how things stand. */
 
 #include "methods-private.h"
 
 #include "cleanup.h"
 #include "methods-json.h"
-#include "node/clock.h"
 
 #include <errno.h>
 #include <string.h>
 
-struct moment methods_now(void)
+static struct json_object *new_pools(const struct methods *methods)
 {
-	struct moment now;
+	_cleanup_(json_putp) struct json_object *list = json_object_new_array();
+	const struct pools *pools = allocator_pools(methods->allocator);
+	struct moment now = methods_now();
 
-	clock_now(&now);
-	return now;
+	for (size_t i = 0; i < pools->n_items && list; i++) {
+		const struct pool *pool = &pools->items[i];
+		struct pool_usage usage = allocator_usage(methods->allocator, i, now);
+		const struct findings *runtime = methods->find_runtime(pool->name,
+								       methods->userdata);
+
+		if (json_append(list, json_new_pool(pool, &usage, runtime)) < 0)
+			return NULL;
+	}
+	return take_ptr(list);
 }
 
-/* Take over what a constructor returned: NULL means that there was no memory for it. */
-int methods_reply(struct varlink_call *call, struct json_object *parameters)
-{
-	return parameters ? varlink_reply(call, parameters) : -ENOMEM;
-}
-
-int methods_refuse(struct varlink_call *call, const char *error, struct json_object *parameters)
-{
-	return parameters ? varlink_error(call, error, parameters) : -ENOMEM;
-}
-
-const char *methods_store_failed(struct methods *methods, struct json_object **ret_parameters)
-{
-	*ret_parameters = json_pack(JSON_TEXT("message", allocator_message(methods->allocator)),
-				    NULL);
-	return ERROR("StoreFailed");
-}
-
-int methods_refuse_store(struct methods *methods, struct varlink_call *call)
-{
-	struct json_object *parameters;
-	const char *error = methods_store_failed(methods, &parameters);
-
-	return methods_refuse(call, error, parameters);
-}
-
-/* Without an allocator nothing is in use. */
-static struct json_object *new_pools(const struct pools *pools, const struct allocator *allocator)
+/* Nothing is in use. */
+static struct json_object *new_unused_pools(const struct pools *pools)
 {
 	_cleanup_(json_putp) struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < pools->n_items && list; i++) {
-		struct pool_usage usage = {};
+		uint32_t capacity = pool_capacity(&pools->items[i]);
+		struct pool_usage usage = { .capacity = capacity, .free = capacity };
 
-		if (allocator)
-			usage = allocator_usage(allocator, i, methods_now());
-		else
-			usage.capacity = usage.free = pool_capacity(&pools->items[i]);
-		if (json_append(list, json_new_pool(&pools->items[i], &usage)) < 0)
+		if (json_append(list, json_new_pool(&pools->items[i], &usage, NULL)) < 0)
 			return NULL;
 	}
 	return take_ptr(list);
@@ -66,7 +46,7 @@ static struct json_object *new_pools(const struct pools *pools, const struct all
 char *methods_describe_pools(const struct pools *pools)
 {
 	_cleanup_(json_putp) struct json_object *o = json_pack(
-		JSON_VALUE("pools", new_pools(pools, NULL)), NULL);
+		JSON_VALUE("pools", new_unused_pools(pools)), NULL);
 	size_t length;
 	const char *text = o ? json_text(o, &length) : NULL;
 
@@ -77,7 +57,21 @@ static struct json_object *new_store(const struct store_facts *facts)
 {
 	return json_pack(JSON_TEXT("path", facts->path), JSON_INT("schema", facts->schema),
 			 JSON_INT("allocations", facts->n_allocations),
-			 JSON_INT("size", facts->size), NULL);
+			 JSON_INT("events", facts->n_events), JSON_INT("size", facts->size), NULL);
+}
+
+static struct json_object *new_scan(const struct methods *methods)
+{
+	_cleanup_(json_putp) struct json_object *o = NULL;
+	struct methods_scan scan = {};
+
+	methods->describe_scan(&scan, methods->userdata);
+	o = json_pack(JSON_BOOL("blind", scan.is_blind), JSON_INT("processes", scan.processes),
+		      JSON_INT("cost", scan.cost), NULL);
+	if (!o || (scan.message && json_add(o, JSON_TEXT("message", scan.message)) < 0) ||
+	    (scan.last_at && json_add_int(o, "lastAt", (int64_t)scan.last_at) < 0))
+		return NULL;
+	return take_ptr(o);
 }
 
 static struct json_object *new_clients(const struct methods *methods)
@@ -94,19 +88,17 @@ static struct json_object *new_clients(const struct methods *methods)
 int methods_handle_status(struct varlink_call *call, const void *parameters, void *userdata)
 {
 	struct methods *methods = userdata;
-	struct allocator *allocator = methods->allocator;
 	struct store_facts facts;
 
 	(void)parameters;
-	if (allocator_store_facts(allocator, &facts) < 0)
+	if (allocator_store_facts(methods->allocator, &facts) < 0)
 		return methods_refuse_store(methods, call);
-	return methods_reply(
-		call,
-		json_pack(JSON_STRING("version", methods->version),
-			  JSON_INT("startedAt", methods->started_at),
-			  JSON_VALUE("pools", new_pools(allocator_pools(allocator), allocator)),
-			  JSON_VALUE("store", new_store(&facts)),
-			  JSON_VALUE("clients", new_clients(methods)), NULL));
+	return methods_reply(call, json_pack(JSON_STRING("version", methods->version),
+					     JSON_INT("startedAt", methods->started_at),
+					     JSON_VALUE("pools", new_pools(methods)),
+					     JSON_VALUE("store", new_store(&facts)),
+					     JSON_VALUE("scan", new_scan(methods)),
+					     JSON_VALUE("clients", new_clients(methods)), NULL));
 }
 
 int methods_handle_reload(struct varlink_call *call, const void *parameters, void *userdata)
@@ -119,12 +111,7 @@ int methods_handle_reload(struct varlink_call *call, const void *parameters, voi
 
 int methods_reply_reload(struct methods *methods, struct varlink_call *call)
 {
-	struct allocator *allocator = methods->allocator;
-
-	return methods_reply(
-		call,
-		json_pack(JSON_VALUE("pools", new_pools(allocator_pools(allocator), allocator)),
-			  NULL));
+	return methods_reply(call, json_pack(JSON_VALUE("pools", new_pools(methods)), NULL));
 }
 
 int methods_refuse_reload(struct varlink_call *call, const char *message, const char *file,

@@ -5,19 +5,11 @@
 #include "interfaces.h"
 #include "methods-json.h"
 #include "methods-private.h"
+#include "node/process.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-
-static struct requester requester_of(const struct varlink_call *call)
-{
-	return (struct requester){
-		.uid = varlink_call_peer(call)->uid,
-		.pid = (uint32_t)varlink_call_peer(call)->pid,
-		.is_privileged = varlink_call_access(call) == ACCESS_ROOT,
-	};
-}
 
 struct pod_parameters {
 	const char *pod;
@@ -28,17 +20,23 @@ static const struct field pod_fields[] = {
 	  .is_valid = pod_key_valid },
 };
 
-static int refuse_pod(struct methods *methods, struct varlink_call *call, const char *pod, int r)
+/* Which process is meant; -ESRCH if there is none. */
+static int identify(int64_t pid, struct process *ret)
 {
-	if (r < 0)
-		return methods_refuse_store(methods, call);
-	return methods_refuse(call, ERROR("NoSuchAllocation"),
-			      json_pack(JSON_STRING("pod", pod), NULL));
+	return process_identify((uint32_t)pid, ret);
+}
+
+/* R is what identify() returned; there is no answer to what is the daemon's own trouble. */
+static int refuse_process(struct varlink_call *call, int64_t pid, int r)
+{
+	return r == -ESRCH ? methods_refuse(call, ERROR("NoSuchProcess"),
+					    json_pack(JSON_INT("pid", pid), NULL))
+			   : r;
 }
 
 struct allocate_parameters {
 	const char *pod, *pool, *namespace, *name;
-	int64_t count;
+	int64_t count, pid;
 };
 
 static const struct field allocate_fields[] = {
@@ -50,6 +48,7 @@ static const struct field allocate_fields[] = {
 	  .is_valid = label_valid },
 	{ "name", FIELD_STRING, true, offsetof(struct allocate_parameters, name),
 	  .is_valid = label_valid },
+	{ "pid", FIELD_INT, true, offsetof(struct allocate_parameters, pid), 1, INT32_MAX },
 };
 
 /* The message names the place, as the error's parameters do not. */
@@ -80,9 +79,7 @@ static int refuse_allocate(struct varlink_call *call, const struct allocate_para
 {
 	switch (error) {
 	case ALLOCATOR_E_NO_SUCH_POOL:
-		return methods_refuse(
-			call, ERROR("NoSuchPool"),
-			json_pack(JSON_STRING("pool", p->pool ? p->pool : refusal->pool), NULL));
+		return methods_refuse_pool(call, p->pool ? p->pool : refusal->pool);
 	case ALLOCATOR_E_POOL_NEEDED:
 	case ALLOCATOR_E_POOL_MISMATCH:
 		return varlink_invalid_parameter(call, "pool");
@@ -103,8 +100,10 @@ static int refuse_allocate(struct varlink_call *call, const struct allocate_para
 	case ALLOCATOR_E_NOT_OWNER:
 		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
 	case ALLOCATOR_E_KUBELET:
-	case ALLOCATOR_E_CONFLICT:
+		return methods_refuse(call, ERROR("OwnedByKubelet"),
+				      json_pack(JSON_STRING("pod", p->pod), NULL));
 	case ALLOCATOR_E_NOT_FOUND:
+	case ALLOCATOR_E_CONFLICT:
 		break;
 	}
 	return -EPROTO;
@@ -120,15 +119,20 @@ static int handle_allocate(struct varlink_call *call, const void *parameters, vo
 		.namespace = p->namespace,
 		.name = p->name,
 		.count = (uint32_t)p->count,
-		.by = requester_of(call),
+		.by = methods_requester(call),
 		.now = methods_now(),
 	};
 	_cleanup_(json_putp) struct json_object *o = NULL;
 	struct allocation allocation;
 	enum allocate_outcome outcome;
+	struct process process;
 	struct refusal refusal;
-	int r = allocator_allocate(methods->allocator, &request, &allocation, &outcome, &refusal);
+	int r = p->pid ? identify(p->pid, &process) : 0;
 
+	if (r < 0)
+		return refuse_process(call, p->pid, r);
+	request.process = p->pid ? &process : NULL;
+	r = allocator_allocate(methods->allocator, &request, &allocation, &outcome, &refusal);
 	if (r < 0)
 		return methods_refuse_store(methods, call);
 	if (r > 0)
@@ -145,15 +149,13 @@ static int handle_release(struct varlink_call *call, const void *parameters, voi
 	struct methods *methods = userdata;
 	struct allocation allocation;
 	bool released;
-	int r = allocator_release(methods->allocator, p->pod, requester_of(call), methods_now(),
-				  &allocation, &released);
+	int r = allocator_release(methods->allocator, p->pod, methods_requester(call),
+				  methods_now(), &allocation, &released);
 
-	if (r < 0)
-		return methods_refuse_store(methods, call);
 	if (r == ALLOCATOR_E_NOT_FOUND)
 		return methods_reply(call, json_pack(JSON_BOOL("released", false), NULL));
-	if (r == ALLOCATOR_E_NOT_OWNER)
-		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
+	if (r != 0)
+		return methods_refuse_pod(methods, call, p->pod, r);
 	return methods_reply(
 		call, json_pack(JSON_BOOL("released", released),
 				JSON_VALUE("allocation", json_new_allocation(&allocation)), NULL));
@@ -167,16 +169,48 @@ static int handle_get(struct varlink_call *call, const void *parameters, void *u
 	int r = allocator_get(methods->allocator, p->pod, &allocation);
 
 	if (r != 0)
-		return refuse_pod(methods, call, p->pod, r);
+		return methods_refuse_pod(methods, call, p->pod, r);
 	return methods_reply(call, json_new_mapped(&allocation));
 }
 
+struct bind_parameters {
+	const char *pod;
+	int64_t pid;
+};
+
+static const struct field bind_fields[] = {
+	{ "pod", FIELD_STRING, .offset = offsetof(struct bind_parameters, pod),
+	  .is_valid = pod_key_valid },
+	{ "pid", FIELD_INT, false, offsetof(struct bind_parameters, pid), 1, INT32_MAX },
+};
+
+static int handle_bind(struct varlink_call *call, const void *parameters, void *userdata)
+{
+	const struct bind_parameters *p = parameters;
+	struct methods *methods = userdata;
+	struct allocation allocation;
+	struct process process;
+	int r = identify(p->pid, &process);
+
+	if (r < 0)
+		return refuse_process(call, p->pid, r);
+	r = allocator_bind(methods->allocator, p->pod, &process, methods_requester(call),
+			   methods_now(), &allocation);
+	if (r != 0)
+		return methods_refuse_pod(methods, call, p->pod, r);
+	return methods_reply(
+		call, json_pack(JSON_VALUE("allocation", json_new_allocation(&allocation)), NULL));
+}
+
 struct lookup_parameters {
-	int64_t id;
+	int64_t id, at;
+	bool has_at;
 };
 
 static const struct field lookup_fields[] = {
 	{ "id", FIELD_INT, false, offsetof(struct lookup_parameters, id), 0, UINT32_MAX },
+	{ "at", FIELD_INT, true, offsetof(struct lookup_parameters, at), 0, TIME_MAX,
+	  .has = offsetof(struct lookup_parameters, has_at) },
 };
 
 static int handle_lookup(struct varlink_call *call, const void *parameters, void *userdata)
@@ -184,7 +218,10 @@ static int handle_lookup(struct varlink_call *call, const void *parameters, void
 	const struct lookup_parameters *p = parameters;
 	struct methods *methods = userdata;
 	struct allocation allocation;
-	int r = allocator_lookup(methods->allocator, (uint32_t)p->id, &allocation);
+	uint32_t id = (uint32_t)p->id;
+	int r = p->has_at
+			? allocator_lookup_at(methods->allocator, id, (uint64_t)p->at, &allocation)
+			: allocator_lookup(methods->allocator, id, &allocation);
 
 	if (r < 0)
 		return methods_refuse_store(methods, call);
@@ -207,6 +244,14 @@ static const struct varlink_method methods[] = {
 	{ "List", ACCESS_READER, true, methods_list_fields, N_LIST_FIELDS, methods_handle_list },
 	{ "Lookup", ACCESS_READER, false, lookup_fields, ELEMENTS_OF(lookup_fields),
 	  handle_lookup },
+	{ "Bind", ACCESS_WRITER, false, bind_fields, ELEMENTS_OF(bind_fields), handle_bind },
+	{ "Reconcile", ACCESS_WRITER, false, methods_reconcile_fields, N_RECONCILE_FIELDS,
+	  methods_handle_reconcile },
+	{ "ListForeign", ACCESS_READER, true, methods_foreign_fields, N_FOREIGN_FIELDS,
+	  methods_handle_foreign },
+	{ "History", ACCESS_READER, true, methods_history_fields, N_HISTORY_FIELDS,
+	  methods_handle_history },
+	{ "Monitor", ACCESS_READER, true, .handle = methods_handle_monitor },
 	{ "GetStatus", ACCESS_READER, .handle = methods_handle_status },
 	{ "Reload", ACCESS_ROOT, .handle = methods_handle_reload },
 };

@@ -12,21 +12,42 @@ struct methods_clients {
 	uint64_t connections, max_connections, refused, calls;
 };
 
+/* The search for processes that live in released or foreign ranges. */
+struct methods_scan {
+	bool is_blind;
+	const char *message; /* why it is blind; NULL if it is not; the hook's */
+	uint64_t last_at;    /* us since the epoch when the last pass ended; 0: there was none */
+	uint32_t processes;  /* that it saw */
+	uint64_t cost;	     /* us of the daemon */
+};
+
+struct watcher;
+
 /* What the methods need; it must outlive their calls. */
 struct methods {
 	struct allocator *allocator;
 	const char *version;
 	uint64_t started_at; /* us since the epoch */
 	void (*count_clients)(struct methods_clients *ret, void *userdata);
+	void (*describe_scan)(struct methods_scan *ret, void *userdata);
+	/*
+	 * What was found wrong with a pool since it was validated, by its name: in the kubelet's
+	 * pods folder. NULL if there is nothing; the hook's.
+	 */
+	const struct findings *(*find_runtime)(const char *pool, void *userdata);
 	/*
 	 * Reads configuration and files again and answers the call with methods_reply_reload() or
 	 * methods_refuse_reload(), now or later.
 	 */
 	int (*reload)(struct varlink_call *call, void *userdata);
 	void *userdata;
+	struct watcher *watchers; /* of Monitor; each belongs to its call */
 };
 
 struct varlink_interface methods_interface(struct methods *methods);
+
+/* To be called after each commit: those who watch are told what has happened. */
+void methods_committed(struct methods *methods);
 
 /* The answers to Reload. FILE may be NULL, LINE 0. Return 0 or a negative errno. */
 int methods_reply_reload(struct methods *methods, struct varlink_call *call);
