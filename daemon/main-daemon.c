@@ -98,6 +98,13 @@ static const char *commit(struct json_object **ret_parameters, void *userdata)
 	return methods_store_failed(&d->methods, ret_parameters);
 }
 
+static void on_committed(void *userdata)
+{
+	struct daemon *d = userdata;
+
+	methods_committed(&d->methods);
+}
+
 static void on_idle(void *userdata)
 {
 	struct daemon *d = userdata;
@@ -124,6 +131,19 @@ static void count_clients(struct methods_clients *ret, void *userdata)
 		.refused = counts.refused,
 		.calls = counts.calls,
 	};
+}
+
+static void describe_scan(struct methods_scan *ret, void *userdata)
+{
+	(void)userdata;
+	*ret = (struct methods_scan){};
+}
+
+static const struct findings *find_runtime(const char *pool, void *userdata)
+{
+	(void)pool;
+	(void)userdata;
+	return NULL;
 }
 
 static int reload_call(struct varlink_call *call, void *userdata)
@@ -247,6 +267,7 @@ static int set_up_server(struct daemon *d)
 		.classify = classify,
 		.is_pending = is_pending,
 		.commit = commit,
+		.committed = on_committed,
 		.idle = on_idle,
 		.log = log_server,
 		.userdata = d,
@@ -259,6 +280,8 @@ static int set_up_server(struct daemon *d)
 		.version = VERSION,
 		.started_at = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
 		.count_clients = count_clients,
+		.describe_scan = describe_scan,
+		.find_runtime = find_runtime,
 		.reload = reload_call,
 		.userdata = d,
 	};
