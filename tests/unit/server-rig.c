@@ -156,6 +156,10 @@ static int watch_next(struct varlink_call *call, void *state)
 		varlink_wait(call);
 		return 0;
 	}
+	if (rig->must_end)
+		return varlink_reply(call, NULL);
+	if (rig->must_wait)
+		varlink_wait(call);
 	watcher->n_told = rig->n_commits + 1;
 	return varlink_notify(call, watcher->text ? new_text(watcher->text)
 						  : json_pack(JSON_INT("n", rig->n_commits), NULL));

@@ -37,6 +37,8 @@ struct rig {
 	unsigned int n_streamed; /* replies of streams */
 	struct watcher *watchers;
 	unsigned int n_looks; /* of watchers, for something to tell */
+	bool must_wait;	      /* as soon as they have told it */
+	bool must_end;	      /* with what they tell next */
 };
 
 /* ACCESS is what the clients may; limits are those of the contract with a short timeout. */

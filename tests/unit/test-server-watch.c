@@ -183,21 +183,34 @@ static void test_looks_after_failure(void **state)
 	client_drop(&writer);
 }
 
+/* A client that watches for long messages and reads none: the first does not fit its socket. */
+static struct client stuck_make(void)
+{
+	static const char begin[] = "{\"method\":\"" NAMED
+				    "Watch\",\"more\":true,\"parameters\":{\"text\":\"";
+	static char call[400000];
+	struct client client = client_make(&rig);
+
+	memset(call, 'x', sizeof(call));
+	memcpy(call, begin, sizeof(begin) - 1);
+	memcpy(call + sizeof(call) - 4, "\"}}", 4);
+	for (size_t sent = 0; sent < sizeof(call); pump(&rig)) {
+		ssize_t n = send(client.fd, call + sent, sizeof(call) - sent, MSG_NOSIGNAL);
+
+		assert_true(n > 0);
+		sent += (size_t)n;
+	}
+	assert_int_equal(rig.n_looks, 1);
+	return client;
+}
+
 /* One that does not read is dropped in the end; the others lose nothing. */
 static void test_stuck(void **state)
 {
-	static char text[60000], call[61000];
-	struct client stuck = client_make(&rig), watcher = watcher_make(),
-		      writer = client_make(&rig);
+	struct client stuck = stuck_make(), watcher = watcher_make(), writer = client_make(&rig);
 	unsigned int n_told = 0;
 
 	(void)state;
-	memset(text, 'x', sizeof(text) - 1);
-	snprintf(call, sizeof(call),
-		 "{\"method\":\"" NAMED "Watch\",\"more\":true,\"parameters\":{\"text\":\"%s\"}}|",
-		 text);
-	client_send(&stuck, call);
-	pump(&rig);
 	assert_int_equal(rig.n_streams, 2);
 	while (rig.n_streams == 2) {
 		client_send(&writer, CHANGE);
@@ -210,6 +223,39 @@ static void test_stuck(void **state)
 	client_drop(&stuck);
 	client_drop(&watcher);
 	client_drop(&writer);
+}
+
+/* So is one that waits already and has not been read. */
+static void test_stuck_while_waiting(void **state)
+{
+	struct client stuck;
+
+	(void)state;
+	rig.must_wait = true;
+	stuck = stuck_make();
+	wait_event(&rig);
+	pump(&rig);
+	assert_int_equal(rig.n_streams, 0);
+	client_drop(&stuck);
+}
+
+/* A stream that has ended is not begun again, even if its last reply still waits. */
+static void test_continued_after_end(void **state)
+{
+	struct client watcher = watcher_make();
+
+	(void)state;
+	rig_change(&rig);
+	rig.n_commits += 10;
+	rig.must_end = true;
+	rig_continue(&rig);
+	client_send(&watcher, "{\"method\":\"" NAMED "Echo\"}|");
+	expect(&rig, &watcher, "{}");
+	expect(&rig, &watcher, "{}");
+	expect_nothing(&rig, &watcher);
+	assert_int_equal(rig.n_looks, 3);
+	assert_int_equal(rig.n_streams, 0);
+	client_drop(&watcher);
 }
 
 /* A crowd of them costs the loop nothing while they wait, and one look and one reply each then. */
@@ -260,7 +306,31 @@ static void test_commit_soon(void **state)
 	assert_int_equal(rig.largest_batch, 2);
 }
 
-/* Neither calls nor changes that keep coming can put the commit off. */
+static int on_busy(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	(void)userdata;
+	rig_change(&rig);
+	server_commit_soon(rig.server);
+	return 0;
+}
+
+/* Changes that keep coming cannot put the commit off. */
+static void test_commit_soon_without_end(void **state)
+{
+	sd_event_source *busy = NULL;
+
+	(void)state;
+	assert_int_equal(sd_event_add_defer(rig.event, &busy, on_busy, NULL), 0);
+	assert_int_equal(sd_event_source_set_enabled(busy, SD_EVENT_ON), 0);
+	while (rig.n_commits < 3) {
+		wait_event(&rig);
+		assert_true(rig.n_changes <= 256);
+	}
+	sd_event_source_disable_unref(busy);
+}
+
+/* Nor can calls that change nothing. */
 static void test_commit_soon_among_others(void **state)
 {
 	struct client reader = client_make(&rig);
@@ -272,13 +342,6 @@ static void test_commit_soon_among_others(void **state)
 		client_send(&reader, "{\"method\":\"" NAMED "Echo\",\"oneway\":true}|");
 		wait_event(&rig);
 		assert_true(rig.n_echoes <= 256);
-	}
-	while (rig.n_commits == 1) {
-		rig_change(&rig);
-		server_commit_soon(rig.server);
-		client_send(&reader, "{\"method\":\"" NAMED "Echo\",\"oneway\":true}|");
-		wait_event(&rig);
-		assert_true(rig.n_echoes <= 512);
 	}
 	client_drop(&reader);
 }
@@ -296,9 +359,12 @@ int main(void)
 		TEST(test_held),
 		TEST(test_looks_after_failure),
 		TEST(test_stuck),
+		TEST(test_stuck_while_waiting),
+		TEST(test_continued_after_end),
 		TEST(test_many),
 		TEST(test_freed_while_waiting),
 		TEST(test_commit_soon),
+		TEST(test_commit_soon_without_end),
 		TEST(test_commit_soon_among_others),
 	};
 
