@@ -80,13 +80,18 @@ static bool is_foreign(const struct allocator *allocator, size_t pool, struct id
 int allocator_each_foreign(const struct allocator *allocator, size_t pool,
 			   int (*claim)(const struct claim *claim, void *userdata), void *userdata)
 {
-	const struct claims *sets[] = { &allocator->passes[1].claims, &allocator->kubelet_claims };
+	const struct claims *a = &allocator->passes[1].claims, *b = &allocator->kubelet_claims;
 	int r = 0;
 
-	for (size_t s = 0; s < ELEMENTS_OF(sets); s++)
-		for (size_t i = 0; i < sets[s]->n_items && r == 0; i++)
-			if (is_foreign(allocator, pool, sets[s]->items[i].range))
-				r = claim(&sets[s]->items[i], userdata);
+	for (size_t i = 0, j = 0; (i < a->n_items || j < b->n_items) && r == 0;) {
+		bool is_first = j == b->n_items ||
+				(i < a->n_items &&
+				 a->items[i].range.start <= b->items[j].range.start);
+		const struct claim *next = is_first ? &a->items[i++] : &b->items[j++];
+
+		if (is_foreign(allocator, pool, next->range))
+			r = claim(next, userdata);
+	}
 	return r;
 }
 

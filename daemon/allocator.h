@@ -210,8 +210,8 @@ uint32_t allocator_n_draining(const struct allocator *allocator);
 uint32_t allocator_n_foreign(const struct allocator *allocator);
 
 /*
- * Calls CLAIM for each claim that makes units of the pool with that index foreign; what it returns
- * ends the iteration and is handed on if it is not 0.
+ * Calls CLAIM for each claim that touches a foreign unit of the pool with that index, in the order
+ * of their start; what it returns ends the iteration and is handed on if it is not 0.
  */
 int allocator_each_foreign(const struct allocator *allocator, size_t pool,
 			   int (*claim)(const struct claim *claim, void *userdata), void *userdata);

@@ -137,7 +137,7 @@ int allocator_reconcile(struct allocator *allocator, const struct reconcile_requ
 	return r;
 }
 
-int allocator_each_foreign(struct allocator *allocator, size_t pool,
+int allocator_each_foreign(const struct allocator *allocator, size_t pool,
 			   int (*claim)(const struct claim *claim, void *userdata), void *userdata)
 {
 	int r = 0;
