@@ -26,6 +26,8 @@ static const char *const rule_names[] = {
 	[RULE_OVERLAPS_ACCOUNT] = "overlaps-account",
 	[RULE_WELL_KNOWN_RANGE] = "well-known-range",
 	[RULE_KUBELET_CONFIG] = "kubelet-config",
+	[RULE_KUBELET_PODS] = "kubelet-pods",
+	[RULE_KUBELET_CONFLICT] = "kubelet-conflict",
 };
 _Static_assert(ELEMENTS_OF(rule_names) == N_RULES, "each rule has a name");
 

@@ -24,7 +24,9 @@ enum finding_rule {
 	RULE_OVERLAPS_ENTRY,
 	RULE_OVERLAPS_ACCOUNT,
 	RULE_WELL_KNOWN_RANGE,
-	RULE_KUBELET_CONFIG, /* the KubeletConfiguration cannot be read or has a bad value */
+	RULE_KUBELET_CONFIG,   /* the KubeletConfiguration cannot be read or has a bad value */
+	RULE_KUBELET_PODS,     /* the kubelet's folder of pods, or a file in it, is of no use */
+	RULE_KUBELET_CONFLICT, /* the kubelet gave a pod a range that another pod has */
 	N_RULES
 };
 

@@ -27,8 +27,10 @@ uint32_t pool_capacity(const struct pool *pool)
 
 void pools_done(struct pools *pools)
 {
-	for (size_t i = 0; i < pools->n_items; i++)
+	for (size_t i = 0; i < pools->n_items; i++) {
 		findings_done(&pools->items[i].findings);
+		free(pools->items[i].kubelet_pods);
+	}
 	free(pools->items);
 	*pools = (struct pools){ 0 };
 }

@@ -37,6 +37,7 @@ struct pool_settings {
 	uint32_t max_pods;	    /* 0: not set, take the KubeletConfiguration's or 110 */
 	bool allow_account_overlap; /* overlaps-account is only a warning */
 	char *kubelet_config;	    /* path as configured; NULL: not set */
+	char *kubelet_pods;	    /* path as configured; NULL: not set */
 };
 
 /* A pool as the rest of the daemon sees it. While it is invalid, RANGE is all zero. */
@@ -48,6 +49,7 @@ struct pool {
 	struct id_range range; /* whole units only: a remainder behind the last one is cut off */
 	uint32_t unit;	       /* IDs */
 	uint32_t max_pods;
+	char *kubelet_pods; /* full path of the kubelet's folder of pods; NULL: not looked at */
 	struct findings findings;
 };
 

@@ -6,18 +6,15 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
-
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
-#define POOL_PREFIX "Pool "
-#define DEFAULT_POOL "kubelet"
-#define KUBELET_OWNER "kubelet"
 
 struct key {
 	enum config_section section;
 	const char *name;
 	int (*set)(struct config_draft *draft, const struct key *key, const char *value);
+	size_t offset; /* of a number in struct config */
+	uint32_t min, max, otherwise;
 };
 
 static const char *const rule_set_names[] = {
@@ -78,6 +75,19 @@ static int set_number(struct config_draft *draft, const struct key *key, const c
 					       "%s= must be a multiple of %u up to %u, not '%s'",
 					       key->name, quantum, max, value);
 	*field = (uint32_t)number;
+	return 0;
+}
+
+/* A number of [Daemon]: where it stands, its bounds and its default are those of the key. */
+static int set_daemon_number(struct config_draft *draft, const struct key *key, const char *value)
+{
+	uint64_t number = key->otherwise;
+
+	if (*value &&
+	    (decimal_parse(value, strlen(value), key->max, &number) < 0 || number < key->min))
+		return config_refuse(draft, "%s= must be a decimal number from %u to %u, not '%s'",
+				     key->name, key->min, key->max, value);
+	*(uint32_t *)((char *)&draft->config + key->offset) = (uint32_t)number;
 	return 0;
 }
 
@@ -180,7 +190,8 @@ static int set_max_pods(struct config_draft *draft, const struct key *key, const
 	return set_number(draft, key, value, INT32_MAX, 1, &draft->pool->max_pods);
 }
 
-static int set_kubelet_config(struct config_draft *draft, const struct key *key, const char *value)
+static int set_path(struct config_draft *draft, const struct key *key, const char *value,
+		    char **field)
 {
 	char *path = NULL;
 
@@ -189,9 +200,19 @@ static int set_kubelet_config(struct config_draft *draft, const struct key *key,
 				     value);
 	if (*value && !(path = strdup(value)))
 		return -ENOMEM;
-	free(draft->pool->kubelet_config);
-	draft->pool->kubelet_config = path;
+	free(*field);
+	*field = path;
 	return 0;
+}
+
+static int set_kubelet_config(struct config_draft *draft, const struct key *key, const char *value)
+{
+	return set_path(draft, key, value, &draft->pool->kubelet_config);
+}
+
+static int set_kubelet_pods(struct config_draft *draft, const struct key *key, const char *value)
+{
+	return set_path(draft, key, value, &draft->pool->kubelet_pods);
 }
 
 static int set_account_overlap(struct config_draft *draft, const struct key *key, const char *value)
@@ -204,16 +225,28 @@ static int set_account_overlap(struct config_draft *draft, const struct key *key
 	return 0;
 }
 
+#define DAEMON_NUMBER(name, field, min, max, otherwise)                                            \
+	{                                                                                          \
+		SECTION_DAEMON, name, set_daemon_number, offsetof(struct config, field), min, max, \
+			otherwise                                                                  \
+	}
+
 static const struct key keys[] = {
 	{ SECTION_DAEMON, "AllowUsers", set_allow_users },
 	{ SECTION_DAEMON, "AllowGroups", set_allow_groups },
 	{ SECTION_DAEMON, "MaxAllocationsPerUser", set_max_allocations },
+	DAEMON_NUMBER("ReuseDelaySec", reuse_delay_sec, 0, 31536000, 0),
+	DAEMON_NUMBER("ScanIntervalSec", scan_interval_sec, 1, 86400, 10),
+	DAEMON_NUMBER("BlindDrainSec", blind_drain_sec, 1, 31536000, 600),
+	DAEMON_NUMBER("HistoryDays", history_days, 1, 36500, 90),
+	DAEMON_NUMBER("HistoryEvents", history_events, 1, 100000000, 1000000),
 	{ SECTION_POOL, "Owner", set_owner },
 	{ SECTION_POOL, "Rules", set_rules },
 	{ SECTION_POOL, "Source", set_source },
 	{ SECTION_POOL, "IdsPerPod", set_ids_per_pod },
 	{ SECTION_POOL, "MaxPods", set_max_pods },
 	{ SECTION_POOL, "KubeletConfig", set_kubelet_config },
+	{ SECTION_POOL, "KubeletPodsDirectory", set_kubelet_pods },
 	{ SECTION_POOL, "AllowAccountOverlap", set_account_overlap },
 };
 
@@ -243,72 +276,22 @@ int config_set_key(struct config_draft *draft, const char *name, const char *val
 	return refuse_key(draft, name);
 }
 
-/* The pool of that name, a new one if need be. */
-static int enter_pool(struct config_draft *draft, const char *name)
+int config_begin(struct config_draft *draft)
 {
-	struct config *config = &draft->config;
-	struct pool_settings *grown;
+	int r = 0;
 
-	for (size_t i = 0; i < config->n_pools; i++)
-		if (strcmp(config->pools[i].name, name) == 0) {
-			draft->pool = &config->pools[i];
-			return 0;
-		}
-	if (config->n_pools == CONFIG_POOLS_MAX)
-		return config_refuse(draft, "there can be %d pools at most", CONFIG_POOLS_MAX);
-	grown = reallocarray(config->pools, config->n_pools + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	config->pools = grown;
-	draft->pool = &grown[config->n_pools++];
-	*draft->pool = (struct pool_settings){ 0 };
-	strcpy(draft->pool->name, name);
-	return 0;
-}
-
-int config_begin_section(struct config_draft *draft, const char *text)
-{
-	const char *name = text + strlen(POOL_PREFIX);
-
-	if (strcmp(text, "Daemon") == 0) {
-		draft->section = SECTION_DAEMON;
-		return 0;
-	}
-	if (strncmp(text, POOL_PREFIX, strlen(POOL_PREFIX)) != 0)
-		return config_refuse(draft, "there is no section [%s]: use [Daemon] or [Pool NAME]",
-				     text);
-	if (strspn(name, LETTERS DIGITS) == 0 || name[strspn(name, LETTERS DIGITS "._-")] ||
-	    strlen(name) > POOL_NAME_MAX)
-		return config_refuse(
-			draft,
-			"a pool's name is 1 to %d of A-Z a-z 0-9 . _ - with a letter or "
-			"digit first, not '%s'",
-			POOL_NAME_MAX, name);
-	draft->section = SECTION_POOL;
-	return enter_pool(draft, name);
-}
-
-int config_set_defaults(struct config_draft *draft)
-{
-	struct config *config = &draft->config;
-	int r = config->n_pools == 0 ? enter_pool(draft, DEFAULT_POOL) : 0;
-
-	for (size_t i = 0; r == 0 && i < config->n_pools; i++) {
-		struct pool_settings *pool = &config->pools[i];
-
-		if (!*pool->owner)
-			strcpy(pool->owner, pool->name);
-		if (!draft->has_rules[i])
-			pool->rules = strcmp(pool->owner, KUBELET_OWNER) == 0 ? RULES_KUBELET
-									      : RULES_BASIC;
-	}
+	for (size_t i = 0; r == 0 && i < ELEMENTS_OF(keys); i++)
+		if (keys[i].section == SECTION_DAEMON)
+			r = keys[i].set(draft, &keys[i], "");
 	return r;
 }
 
 void config_done(struct config *config)
 {
-	for (size_t i = 0; i < config->n_pools; i++)
+	for (size_t i = 0; i < config->n_pools; i++) {
 		free(config->pools[i].kubelet_config);
+		free(config->pools[i].kubelet_pods);
+	}
 	free(config->pools);
 	free_list(config->allow_users, config->n_allow_users);
 	free_list(config->allow_groups, config->n_allow_groups);

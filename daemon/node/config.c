@@ -220,9 +220,13 @@ int config_load(const char *file, const char *root, struct config *ret,
 		folder = NULL;
 		return -ENOMEM;
 	}
-	if ((r = load_file(&draft, path, !file, ret_error)) < 0 ||
-	    (r = load_folder(&draft, folder, ret_error)) < 0 ||
-	    (r = config_set_defaults(&draft)) < 0)
+	if ((r = config_begin(&draft)) < 0 || (r = load_file(&draft, path, !file, ret_error)) < 0 ||
+	    (r = load_folder(&draft, folder, ret_error)) < 0)
+		return r;
+	r = config_finish(&draft);
+	if (r == -EINVAL)
+		*ret_error = (struct config_error){ .message = take_ptr(draft.refusal) };
+	if (r < 0)
 		return r;
 	*ret = draft.config;
 	draft.config = (struct config){ 0 };

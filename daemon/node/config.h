@@ -3,7 +3,7 @@
 
 /*
  * The configuration while it is read, private to the node layer: config.c reads the files,
- * config-keys.c knows what may stand in them.
+ * config-keys.c knows what may stand in them, config-pools.c what makes a pool of it.
  */
 
 #include "node/node.h"
@@ -24,6 +24,12 @@ struct config_draft {
 };
 
 /*
+ * Sets what is not of a pool to its default. *draft must be empty (all zero) before. Returns 0 or
+ * -ENOMEM.
+ */
+int config_begin(struct config_draft *draft);
+
+/*
  * The words between the brackets of a section line, and a key of that section; a repeated key
  * replaces what was set before, an empty value sets it back to its default.
  * Return 0; -EINVAL and set draft->refusal; or -ENOMEM.
@@ -31,8 +37,11 @@ struct config_draft {
 int config_begin_section(struct config_draft *draft, const char *text);
 int config_set_key(struct config_draft *draft, const char *name, const char *value);
 
-/* Fills in the defaults, once all files are read. Returns 0 or -ENOMEM. */
-int config_set_defaults(struct config_draft *draft);
+/*
+ * Fills in the pools' defaults, once all files are read, and looks at what concerns several pools.
+ * Returns 0; -EINVAL and sets draft->refusal; or -ENOMEM.
+ */
+int config_finish(struct config_draft *draft);
 
 /* Sets draft->refusal. Returns -EINVAL or -ENOMEM. */
 int config_refuse(struct config_draft *draft, const char *format, ...)

@@ -141,13 +141,16 @@ static int read_kubelet_config(struct survey *survey, const char *configured,
 static int settle(struct survey *survey, size_t i)
 {
 	struct pool_settings *settings = &survey->settings[i];
+	struct pool *pool = &survey->state->pools.items[i];
 	struct kubelet_config kubelet = { 0 };
 	bool is_open = !settings->unit || !settings->max_pods;
 	int r = 0;
 
 	if (settings->kubelet_config || (is_open && strcmp(settings->owner, KUBELET_OWNER) == 0))
-		r = read_kubelet_config(survey, settings->kubelet_config,
-					&survey->state->pools.items[i].findings, &kubelet);
+		r = read_kubelet_config(survey, settings->kubelet_config, &pool->findings,
+					&kubelet);
+	if (r == 0 && settings->kubelet_pods)
+		r = path_under(survey->root, settings->kubelet_pods, &pool->kubelet_pods);
 	if (!settings->unit)
 		settings->unit = kubelet.ids_per_pod ? kubelet.ids_per_pod : UNIT_QUANTUM;
 	if (!settings->max_pods)

@@ -29,7 +29,12 @@ struct config {
 	char **allow_groups; /* names or numeric GIDs */
 	size_t n_allow_groups;
 	uint32_t max_allocations_per_user; /* 0: no limit */
-	struct pool_settings *pools;	   /* at least one */
+	uint32_t reuse_delay_sec;	   /* that a released unit waits */
+	uint32_t scan_interval_sec;
+	uint32_t blind_drain_sec;
+	uint32_t history_days;
+	uint32_t history_events;
+	struct pool_settings *pools; /* at least one */
 	size_t n_pools;
 };
 

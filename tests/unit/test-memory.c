@@ -97,10 +97,11 @@ static int make(void **state)
 		      "kubelet:65537:65536\nalice:0x1:1\nbob:65537:1\ncontainers:70000:1");
 	scratch_write(&scratch, "/etc/subgid", "kubelet:65538:65536\n");
 	scratch_write(&scratch, "/var/lib/kubelet/config.yaml", "maxPods: x\n");
-	scratch_write(&scratch, "/etc/subidd/subidd.conf.d/a.conf",
-		      "[Daemon]\nAllowUsers=bob ghost\nAllowGroups=staff none\n[Pool kubelet]\n"
-		      "[Pool containers]\n[Pool asked]\nSource=getsubids\n"
-		      "KubeletConfig=/etc/missing\n");
+	scratch_write(
+		&scratch, "/etc/subidd/subidd.conf.d/a.conf",
+		"[Daemon]\nAllowUsers=bob ghost\nAllowGroups=staff none\n[Pool kubelet]\n"
+		"KubeletPodsDirectory=/pods\n[Pool containers]\n[Pool asked]\nSource=getsubids\n"
+		"KubeletConfig=/etc/missing\n");
 	scratch_write_bytes(&scratch, "/usr/bin/getsubids", script, sizeof(script) - 1, 0755);
 	return 0;
 }

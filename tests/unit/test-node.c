@@ -260,6 +260,27 @@ static void test_inputs(void **state)
 	node_state_done(&node);
 }
 
+/* It is read at run time, so it is no input, and it need not be there. */
+static void test_pods_folder(void **state)
+{
+	static const char entries[] = "kubelet:2000224256:7208960\n";
+	struct node_state node;
+	char path[128];
+
+	(void)state;
+	node = scratch_load_node(&scratch,
+				 "[Pool kubelet]\nKubeletPodsDirectory=/var/lib/kubelet/pods\n"
+				 "[Pool other]\n",
+				 entries, NULL);
+	snprintf(path, sizeof(path), "%s/var/lib/kubelet/pods", scratch.root);
+	assert_string_equal(node.pools.items[0].kubelet_pods, path);
+	assert_true(node.pools.items[0].valid);
+	assert_null(node.pools.items[1].kubelet_pods);
+	for (size_t i = 0; i < node.n_inputs; i++)
+		assert_string_not_equal(node.inputs[i], path);
+	node_state_done(&node);
+}
+
 static void test_well_known_table(void **state)
 {
 	(void)state;
@@ -281,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_same_owner_twice, make, drop),
 		cmocka_unit_test_setup_teardown(test_writers, make, drop),
 		cmocka_unit_test_setup_teardown(test_inputs, make, drop),
+		cmocka_unit_test_setup_teardown(test_pods_folder, make, drop),
 		cmocka_unit_test(test_well_known_table),
 	};
 
