@@ -59,18 +59,21 @@ static int read_all(int fd, size_t expected, size_t max, char **ret, size_t *ret
 	return 0;
 }
 
+int file_read_open(int fd, size_t max, char **ret, size_t *ret_size)
+{
+	size_t expected = 0;
+	int r = check_type(fd, max, &expected);
+
+	return r < 0 ? r : read_all(fd, expected, max, ret, ret_size);
+}
+
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	size_t expected = 0;
-	int r;
 
 	if (fd < 0)
 		return -errno;
-	r = check_type(fd, max, &expected);
-	if (r < 0)
-		return r;
-	return read_all(fd, expected, max, ret, ret_size);
+	return file_read_open(fd, max, ret, ret_size);
 }
 
 const char *file_error_text(int error)

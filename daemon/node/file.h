@@ -12,6 +12,9 @@
  */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size);
 
+/* The same for a file that is open and was not read from yet. */
+int file_read_open(int fd, size_t max, char **ret, size_t *ret_size);
+
 /* What an error of file_read() means, for people. */
 const char *file_error_text(int error);
 

@@ -13,7 +13,7 @@ LAYERS = {
     "common": [],
     "proto": ["common", "<json-c/"],
     "daemon/core": ["common"],
-    "daemon/node": ["common", "daemon/core", "<ini.h>", "<yaml.h>"],
+    "daemon/node": CODEC + ["daemon/core", "<ini.h>", "<yaml.h>"],
     "daemon/store": ["common", "daemon/core", "<sqlite3.h>"],
     "daemon/allocator": ["common", "daemon/core", "daemon/store"],
     "daemon/varlink": CODEC + ["daemon/call"],
