@@ -3,10 +3,9 @@
 
 #include "cleanup.h"
 #include "log.h"
-#include "main-reload.h"
+#include "main-daemon-private.h"
 #include "main-socket.h"
 #include "node/clock.h"
-#include "server.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -14,27 +13,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #define SOCKET_GROUP "subidd"
-#define OWN_FILES 64 /* descriptors for the database, the node's files and getsubids(1) */
-
-struct daemon {
-	const struct options *options;
-	sd_event *event;
-	struct in_force in_force;
-	struct allocator *allocator;
-	struct methods methods;
-	struct varlink_service service;
-	struct varlink_interface interfaces[2];
-	const struct varlink_interface *interface_list[2];
-	struct reload *reload;
-	struct server *server;
-	bool is_one_shot; /* a connected socket was passed: leave when it closes */
-	bool has_socket;  /* of its own, to be removed */
-};
+#define OWN_FILES 64	    /* descriptors for the database, the node's files and getsubids(1) */
+#define PROCESS_FILES 16384 /* at most, for the processes that allocations are tied to */
 
 static void daemon_done(struct daemon *d)
 {
@@ -42,6 +25,7 @@ static void daemon_done(struct daemon *d)
 		unlink(d->options->socket);
 	server_free(d->server);
 	reload_free(d->reload);
+	life_free(d->life);
 	allocator_free(d->allocator);
 	in_force_done(&d->in_force);
 	sd_event_unref(d->event);
@@ -52,105 +36,6 @@ static int fail(int r, const char *what)
 {
 	log_line(LOG_LEVEL_ERROR, "%s: %s", what, strerror(-r));
 	return STATUS_FAILURE;
-}
-
-static bool contains(const uint32_t *ids, size_t n_ids, uint32_t id)
-{
-	for (size_t i = 0; i < n_ids; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
-}
-
-/* The daemon's own user could write the database itself, so it may do what root may. */
-static enum varlink_access classify(const struct varlink_peer *peer, void *userdata)
-{
-	const struct daemon *d = userdata;
-	const struct node_state *s = &d->in_force.state;
-
-	if (peer->uid == 0 || peer->uid == geteuid())
-		return ACCESS_ROOT;
-	if (contains(s->writer_uids, s->n_writer_uids, peer->uid) ||
-	    contains(s->writer_gids, s->n_writer_gids, peer->gid))
-		return ACCESS_WRITER;
-	for (size_t i = 0; i < peer->n_groups; i++)
-		if (contains(s->writer_gids, s->n_writer_gids, peer->groups[i]))
-			return ACCESS_WRITER;
-	return ACCESS_READER;
-}
-
-static bool is_pending(void *userdata)
-{
-	const struct daemon *d = userdata;
-
-	return allocator_is_pending(d->allocator);
-}
-
-static const char *commit(struct json_object **ret_parameters, void *userdata)
-{
-	struct daemon *d = userdata;
-	int r = allocator_commit(d->allocator);
-
-	if (r == 0)
-		return NULL;
-	log_line(LOG_LEVEL_ERROR, "the database cannot be written: %s",
-		 allocator_message(d->allocator));
-	return methods_store_failed(&d->methods, ret_parameters);
-}
-
-static void on_committed(void *userdata)
-{
-	struct daemon *d = userdata;
-
-	methods_committed(&d->methods);
-}
-
-static void on_idle(void *userdata)
-{
-	struct daemon *d = userdata;
-
-	if (d->is_one_shot)
-		sd_event_exit(d->event, 0);
-}
-
-static void log_server(int level, int reason, const char *text, void *userdata)
-{
-	(void)userdata;
-	log_line(level == LOG_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "%s: %s", text,
-		 strerror(-reason));
-}
-
-static void count_clients(struct methods_clients *ret, void *userdata)
-{
-	const struct daemon *d = userdata;
-	struct server_counts counts = server_get_counts(d->server);
-
-	*ret = (struct methods_clients){
-		.connections = counts.connections,
-		.max_connections = counts.max_connections,
-		.refused = counts.refused,
-		.calls = counts.calls,
-	};
-}
-
-static void describe_scan(struct methods_scan *ret, void *userdata)
-{
-	(void)userdata;
-	*ret = (struct methods_scan){};
-}
-
-static const struct findings *find_runtime(const char *pool, void *userdata)
-{
-	(void)pool;
-	(void)userdata;
-	return NULL;
-}
-
-static int reload_call(struct varlink_call *call, void *userdata)
-{
-	struct daemon *d = userdata;
-
-	return reload_for_call(d->reload, call);
 }
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -239,52 +124,51 @@ static int load(struct daemon *d)
 	return r < 0 ? fail(r, "cannot take the pools over") : STATUS_OK;
 }
 
-/*
- * Connections must leave descriptors for the node's files, or a pool would become invalid because
- * of its clients.
- */
-static struct server_limits get_limits(void)
+/* Raises the limit of descriptors as far as they can be used, and returns it. */
+static size_t get_file_limit(size_t wanted)
 {
-	struct server_limits limits = server_default_limits;
-	rlim_t wanted = limits.connections + OWN_FILES;
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return limits;
+		return OWN_FILES;
 	if (files.rlim_cur < wanted) {
 		files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	if (files.rlim_cur < wanted)
-		limits.connections = files.rlim_cur > OWN_FILES ? files.rlim_cur - OWN_FILES : 1;
+	return files.rlim_cur < wanted ? files.rlim_cur : wanted;
+}
+
+/*
+ * Connections must leave descriptors for the node's files, or a pool would become invalid because
+ * of its clients. What is left is for the processes of allocations, which can do without.
+ */
+static struct server_limits get_limits(size_t *ret_most_processes)
+{
+	struct server_limits limits = server_default_limits;
+	size_t n = get_file_limit(OWN_FILES + limits.connections + PROCESS_FILES);
+
+	n = n > OWN_FILES ? n - OWN_FILES : 1;
+	if (n < limits.connections)
+		limits.connections = n;
+	*ret_most_processes = n - limits.connections;
 	return limits;
 }
 
 static int set_up_server(struct daemon *d)
 {
-	struct server_limits limits = get_limits();
-	struct server_hooks hooks = {
-		.classify = classify,
-		.is_pending = is_pending,
-		.commit = commit,
-		.committed = on_committed,
-		.idle = on_idle,
-		.log = log_server,
-		.userdata = d,
-	};
-	struct timespec now;
+	struct server_hooks hooks = daemon_server_hooks(d);
+	struct server_limits limits;
+	size_t most_processes;
+	struct moment now;
+	int r;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_now(&now);
 	d->methods = (struct methods){
 		.allocator = d->allocator,
 		.version = VERSION,
-		.started_at = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
-		.count_clients = count_clients,
-		.describe_scan = describe_scan,
-		.find_runtime = find_runtime,
-		.reload = reload_call,
-		.userdata = d,
+		.started_at = now.wall,
 	};
+	daemon_set_method_hooks(d, &d->methods);
 	d->service = (struct varlink_service){
 		.vendor = "The subidd authors",
 		.product = "subidd",
@@ -297,8 +181,12 @@ static int set_up_server(struct daemon *d)
 	d->interfaces[1] = methods_interface(&d->methods);
 	d->interface_list[0] = &d->interfaces[0];
 	d->interface_list[1] = &d->interfaces[1];
-	return server_new(d->event, d->interface_list, ELEMENTS_OF(d->interface_list), &limits,
-			  &hooks, &d->server);
+	limits = get_limits(&most_processes);
+	r = server_new(d->event, d->interface_list, ELEMENTS_OF(d->interface_list), &limits, &hooks,
+		       &d->server);
+	return r < 0 ? r
+		     : life_new(d->event, d->allocator, most_processes, daemon_changed, d,
+				&d->life);
 }
 
 /* The group is only looked up where the socket is the system's. */
@@ -350,6 +238,24 @@ static int open_socket(struct daemon *d)
 	return STATUS_OK;
 }
 
+/* What has happened since the last time is on disk before the first client is answered. */
+static int catch_up(struct daemon *d)
+{
+	int r = life_configure(d->life, &d->in_force.config);
+
+	if (r >= 0)
+		r = life_begin(d->life);
+	if (r >= 0 && allocator_is_pending(d->allocator))
+		r = allocator_commit(d->allocator);
+	if (r < 0) {
+		log_line(LOG_LEVEL_ERROR, "cannot bring the database up to date: %s",
+			 allocator_message(d->allocator));
+		return STATUS_FAILURE;
+	}
+	life_committed(d->life, false);
+	return STATUS_OK;
+}
+
 static int set_up(struct daemon *d)
 {
 	int r = set_up_event(d);
@@ -364,8 +270,11 @@ static int set_up(struct daemon *d)
 	r = set_up_server(d);
 	if (r < 0)
 		return fail(r, "cannot make a server");
+	r = catch_up(d);
+	if (r != STATUS_OK)
+		return r;
 	r = reload_new(d->event, d->options->config, d->options->root, &d->in_force, &d->methods,
-		       &d->reload);
+		       daemon_loaded, d, &d->reload);
 	if (r < 0)
 		return fail(r, "cannot watch the node's files");
 	return open_socket(d);

@@ -21,6 +21,8 @@ struct waiter {
 struct reload {
 	struct in_force *in_force;
 	struct methods *methods;
+	void (*loaded)(void *userdata);
+	void *userdata;
 	struct loader *loader;
 	struct watch *watch;
 	struct waiter *waiters;
@@ -89,13 +91,6 @@ static void log_unknown_writers(const struct node_state *before, const struct no
 				 after->unknown_writers[i]);
 }
 
-static void set_settings(struct allocator *allocator, const struct config *config)
-{
-	const struct allocator_settings settings = { .quota = config->max_allocations_per_user };
-
-	allocator_set_settings(allocator, &settings);
-}
-
 int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		  struct load_result *result)
 {
@@ -117,7 +112,6 @@ int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		config_done(&in_force->config);
 		in_force->config = result->config;
 		result->config = (struct config){};
-		set_settings(allocator, &in_force->config);
 	}
 	return 0;
 }
@@ -192,6 +186,7 @@ static int take_over(struct reload *reload, struct load_result *result)
 			 allocator_message(reload->methods->allocator));
 		return r;
 	}
+	reload->loaded(reload->userdata);
 	if (!is_same) {
 		/* they may have changed between the load and the watch */
 		watch_inputs(reload);
@@ -220,7 +215,8 @@ static void on_loaded(struct load_result *result, void *userdata)
 }
 
 int reload_new(sd_event *event, const char *config_file, const char *root,
-	       struct in_force *in_force, struct methods *methods, struct reload **ret)
+	       struct in_force *in_force, struct methods *methods, void (*loaded)(void *userdata),
+	       void *userdata, struct reload **ret)
 {
 	_cleanup_(reload_freep) struct reload *reload = calloc(1, sizeof(*reload));
 	int r;
@@ -229,6 +225,8 @@ int reload_new(sd_event *event, const char *config_file, const char *root,
 		return -ENOMEM;
 	reload->in_force = in_force;
 	reload->methods = methods;
+	reload->loaded = loaded;
+	reload->userdata = userdata;
 	r = loader_new(event, config_file, root, &in_force->config, on_loaded, reload,
 		       &reload->loader);
 	if (r >= 0)

@@ -29,9 +29,13 @@ void in_force_done(struct in_force *in_force);
 int in_force_take(struct in_force *in_force, struct allocator *allocator,
 		  struct load_result *result);
 
-/* All must outlive the reload. Begins to watch the files that IN_FORCE depends on. */
+/*
+ * All must outlive the reload. Begins to watch the files that IN_FORCE depends on. LOADED is called
+ * after each load that was put in force.
+ */
 int reload_new(sd_event *event, const char *config_file, const char *root,
-	       struct in_force *in_force, struct methods *methods, struct reload **ret);
+	       struct in_force *in_force, struct methods *methods, void (*loaded)(void *userdata),
+	       void *userdata, struct reload **ret);
 
 void reload_free(struct reload *reload);
 
