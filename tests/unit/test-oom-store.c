@@ -7,7 +7,7 @@
 
 #include "core/units.h"
 
-#define STRIDE 13 /* opening makes more than two thousand allocations */
+#define STRIDE 61 /* opening makes more than ten thousand allocations */
 
 static bool choose(void)
 {
@@ -93,6 +93,59 @@ static void test_open_first(void **state)
 	folder_remove(&own);
 }
 
+static struct store *kept;
+
+static int count(const struct event *event, void *userdata)
+{
+	(void)event;
+	++*(int *)userdata;
+	return 0;
+}
+
+/* Everything of the history in one go; what fails says so, and what does not is right. */
+static bool use_history(void)
+{
+	const struct event event = { .pod = "a", .pool = "p", .range = { 1, 1 }, .time = 1 };
+	const struct event_query queries[] = { { "a", false, 0, 0, 9, 9 },
+					       { NULL, true, 1, 0, 9, 9 },
+					       { NULL, false, 0, 0, 9, 9 } };
+	uint32_t n_pruned = 0;
+	bool ok = store_begin(kept) == 0;
+
+	ok = ok && store_insert_event(kept, &event) == 0;
+	ok = ok && store_insert_event(kept, &event) == 0;
+	for (size_t i = 0; ok && i < ELEMENTS_OF(queries); i++) {
+		int n = 0, r = store_each_event(kept, &queries[i], count, &n);
+
+		assert_true(r < 0 || n == 2);
+		ok = r == 0;
+	}
+	ok = ok && store_prune_events(kept, 9, 9, 9, &n_pruned) == 0;
+	assert_int_equal(n_pruned, ok);
+	return ok;
+}
+
+static void check_history(void)
+{
+	uint64_t sequence;
+
+	assert_int_equal(store_reopen(kept), 0);
+	assert_int_equal(store_last_event(kept, &sequence), 0);
+	assert_int_equal(sequence, 0);
+}
+
+static void test_history(void **state)
+{
+	_cleanup_(freep) char *message = NULL;
+
+	(void)state;
+	folder_make(&own);
+	assert_int_equal(store_open(own.path, &kept, &message), 0);
+	oom_loop(OOM_ALL, use_history, check_history, 5);
+	store_free(take_ptr(kept));
+	folder_remove(&own);
+}
+
 static const struct requester root = { 0, 1, true };
 
 static int try_allocate(const char *pod, uint32_t count)
@@ -148,7 +201,7 @@ static void test_changes(void **state)
 {
 	(void)state;
 	set_pool(U, 3 * U, U);
-	oom_loop(OOM_ALL, change, check_change, 1);
+	oom_loop(OOM_ALL, change, check_change, 5);
 }
 
 static int request_result;
@@ -192,7 +245,7 @@ static void test_request(void **state)
 	give_back("c");
 	commit();
 	assert_int_equal(try_allocate("b", 0), 0);
-	oom_loop(OOM_ALL, request, check_request, 1);
+	oom_loop(OOM_ALL, request, check_request, 3);
 }
 
 int main(void)
@@ -201,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_open_first),
+		cmocka_unit_test(test_history),
 		cmocka_unit_test_setup_teardown(test_changes, allocator_setup, allocator_teardown),
 		cmocka_unit_test_setup_teardown(test_request, allocator_setup, allocator_teardown),
 	};
