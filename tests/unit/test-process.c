@@ -137,31 +137,44 @@ static void test_names(void **state)
 	}
 }
 
-static void *wait_for_end(void *userdata)
+/* A thread that ends once the other end of its pipe is closed. */
+struct sleeper {
+	_Atomic pid_t id;
+	int fds[2];
+	pthread_t thread;
+};
+
+static void *sleep_in_thread(void *userdata)
 {
+	struct sleeper *sleeper = userdata;
 	char word;
 
-	*(_Atomic pid_t *)userdata = (pid_t)syscall(SYS_gettid);
-	for (;;)
-		if (read(-1, &word, 1) < 0)
-			pause();
+	sleeper->id = (pid_t)syscall(SYS_gettid);
+	while (read(sleeper->fds[0], &word, 1) < 0)
+		;
 	return NULL;
+}
+
+static void sleeper_start(struct sleeper *sleeper)
+{
+	assert_int_equal(pipe2(sleeper->fds, O_CLOEXEC), 0);
+	assert_int_equal(pthread_create(&sleeper->thread, NULL, sleep_in_thread, sleeper), 0);
+	while (sleeper->id == 0)
+		sched_yield();
 }
 
 /* The ID of a thread is no process, though there are files in /proc for it. */
 static void test_thread(void **state)
 {
-	_Atomic pid_t id = 0;
+	struct sleeper sleeper = { 0 };
 	struct process process;
-	pthread_t thread;
 
 	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, wait_for_end, (void *)&id), 0);
-	while (id == 0)
-		sched_yield();
-	assert_int_equal(process_identify((uint32_t)id, &process), -ESRCH);
-	pthread_cancel(thread);
-	pthread_join(thread, NULL);
+	sleeper_start(&sleeper);
+	assert_int_equal(process_identify((uint32_t)sleeper.id, &process), -ESRCH);
+	close(sleeper.fds[1]);
+	pthread_join(sleeper.thread, NULL);
+	close(sleeper.fds[0]);
 }
 
 static void end_thread(int signal)
@@ -172,13 +185,8 @@ static void end_thread(int signal)
 
 static void start_thread(void *userdata)
 {
-	static _Atomic pid_t id;
-	pthread_t thread;
-
-	(void)userdata;
 	signal(SIGUSR1, end_thread);
-	if (pthread_create(&thread, NULL, wait_for_end, (void *)&id) != 0)
-		_exit(1);
+	sleeper_start(userdata);
 }
 
 static bool is_zombie(pid_t pid)
@@ -196,7 +204,8 @@ static bool is_zombie(pid_t pid)
 /* The first thread is shown as a zombie, but the process lives as long as any thread of it. */
 static void test_first_thread_ends(void **state)
 {
-	pid_t child = fork_sleeper(start_thread, NULL);
+	struct sleeper sleeper = { 0 };
+	pid_t child = fork_sleeper(start_thread, &sleeper);
 	struct process process = identify(child);
 
 	(void)state;
