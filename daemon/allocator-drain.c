@@ -13,6 +13,16 @@
 #define LOOKS_AT_ONCE 1024
 #define DRAINED_AT_ONCE 16
 
+/* The time limit of those who cannot look runs from when they could not: what had drained for long
+ * before may have done so because something lives in it. */
+static void note_sight(struct allocator *allocator, bool is_blind, uint64_t boot)
+{
+	if (!is_blind)
+		allocator->blind_since = UINT64_MAX;
+	else if (allocator->blind_since == UINT64_MAX)
+		allocator->blind_since = allocator_clock(allocator, boot);
+}
+
 int allocator_take_pass(struct allocator *allocator, struct pass *pass)
 {
 	struct pass *earlier = &allocator->passes[0], *last = &allocator->passes[1];
@@ -23,6 +33,7 @@ int allocator_take_pass(struct allocator *allocator, struct pass *pass)
 	*last = *pass;
 	*pass = (struct pass){};
 	allocator->drain_next = 0;
+	note_sight(allocator, last->is_blind, last->began);
 	if (r == 0)
 		r = derived_refresh_claims(allocator, &earlier->claims, &last->claims);
 	if (r < 0)
@@ -30,10 +41,11 @@ int allocator_take_pass(struct allocator *allocator, struct pass *pass)
 	return r;
 }
 
-void allocator_lose_sight(struct allocator *allocator)
+void allocator_lose_sight(struct allocator *allocator, struct moment now)
 {
 	allocator->passes[1].is_blind = true;
 	allocator->drain_next = 0;
+	note_sight(allocator, true, now.boot);
 }
 
 int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *claims)
@@ -158,10 +170,10 @@ static bool set_before(const struct allocator *allocator, struct moment now, str
 {
 	const struct pass *earlier = &allocator->passes[0], *last = &allocator->passes[1];
 	uint64_t clock = allocator_clock(allocator, now.boot);
+	uint64_t limit = allocator->settings.blind_drain;
 
-	drain->before = 0;
-	if (last->is_blind && clock > allocator->settings.blind_drain)
-		drain->before = clock - allocator->settings.blind_drain;
+	if (last->is_blind && clock > limit && allocator->blind_since < clock - limit)
+		drain->before = clock - limit;
 	else if (is_pair(earlier, last))
 		drain->before = allocator_clock(allocator, earlier->began);
 	return drain->before > 0;

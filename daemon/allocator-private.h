@@ -34,6 +34,7 @@ struct allocator {
 	uint32_t n_events;	      /* of the batch */
 	uint64_t event_time;	      /* of the last one of them */
 	uint64_t last_event;	      /* sequence of the newest one that is durable */
+	uint64_t blind_since;	      /* on its clock; UINT64_MAX: all processes can be seen */
 	uint32_t drain_next;	      /* where allocator_drain() goes on */
 	bool is_stale;		      /* the derived part must be made anew before it is used */
 	bool must_reopen;	      /* the store failed to commit or to undo */

@@ -49,6 +49,7 @@ int allocator_new(struct store *store, const char *boot_id, struct moment now,
 	if (r < 0)
 		return r;
 	allocator->store = store;
+	allocator->blind_since = UINT64_MAX;
 	r = derived_build(allocator, &allocator->pools, &allocator->derived);
 	if (r < 0) {
 		allocator->store = NULL;

@@ -193,15 +193,15 @@ struct pass {
 int allocator_take_pass(struct allocator *allocator, struct pass *pass);
 
 /* A pass could not be made: what the last one found is all that is known, and it is not enough. */
-void allocator_lose_sight(struct allocator *allocator);
+void allocator_lose_sight(struct allocator *allocator, struct moment now);
 
 /* The same as for a pass, for ranges in the kubelet's files that cannot be allocations. */
 int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *claims);
 
 /*
  * Ends the draining of ranges in which two passes that began after their release found nothing
- * alive; where the last pass was blind, of those that have drained for as long as the settings say.
- * A piece of the work for each pass: returns 1 if there is more of it, 0 or a negative errno.
+ * alive; where the last pass was blind, of those that drain, unseen, for as long as the settings
+ * say. A piece of the work for each pass: returns 1 if there is more of it, 0 or a negative errno.
  */
 int allocator_drain(struct allocator *allocator, struct moment now);
 

@@ -53,10 +53,12 @@ static void set_blindness(struct upkeep *upkeep, const char *reason)
 static void lose_sight(struct upkeep *upkeep, int r)
 {
 	char reason[128];
+	struct moment now;
 
 	snprintf(reason, sizeof(reason), "%s cannot be read: %s", PROCESSES_FOLDER, strerror(-r));
 	set_blindness(upkeep, reason);
-	allocator_lose_sight(upkeep->allocator);
+	clock_now(&now);
+	allocator_lose_sight(upkeep->allocator, now);
 }
 
 static int begin_pass(struct upkeep *upkeep)
