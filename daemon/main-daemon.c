@@ -238,21 +238,24 @@ static int open_socket(struct daemon *d)
 	return STATUS_OK;
 }
 
-/* What has happened since the last time is on disk before the first client is answered. */
+/*
+ * What has happened since the last time is on disk before the first client is answered. On a disk
+ * that takes nothing, what is known can still be asked for.
+ */
 static int catch_up(struct daemon *d)
 {
 	int r = life_configure(d->life, &d->in_force.config);
 
 	if (r >= 0)
 		r = life_begin(d->life);
-	if (r >= 0 && allocator_is_pending(d->allocator))
+	if (r < 0)
+		return fail(r, "cannot find out what has happened");
+	if (allocator_is_pending(d->allocator))
 		r = allocator_commit(d->allocator);
-	if (r < 0) {
-		log_line(LOG_LEVEL_ERROR, "cannot bring the database up to date: %s",
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "the database cannot be written: %s",
 			 allocator_message(d->allocator));
-		return STATUS_FAILURE;
-	}
-	life_committed(d->life, false);
+	life_committed(d->life, r < 0);
 	return STATUS_OK;
 }
 
