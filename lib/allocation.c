@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Allocate, Release, Get and Lookup. */
+/* Allocate, Release, Get, Bind and Lookup. */
 
 #include "arena.h"
 #include "cleanup.h"
@@ -44,6 +44,10 @@ static const struct field release_fields[] = {
 	FIELD("allocation", FIELD_OBJECT, result_fields, allocation, .optional = true),
 };
 
+static const struct field bind_fields[] = {
+	FIELD("allocation", FIELD_OBJECT, result_fields, allocation),
+};
+
 static const struct field lookup_fields[] = {
 	FIELD("allocation", FIELD_OBJECT, result_fields, allocation),
 	FIELD_NUMBER("containerID", result_fields, container_id, ID_MAX),
@@ -64,6 +68,7 @@ struct method {
 static const struct method allocate_method = METHOD("Allocate", allocate_fields);
 static const struct method release_method = METHOD("Release", release_fields);
 static const struct method get_method = METHOD("Get", get_fields);
+static const struct method bind_method = METHOD("Bind", bind_fields);
 static const struct method lookup_method = METHOD("Lookup", lookup_fields);
 
 static struct result_box *box_free(struct result_box *box)
@@ -167,34 +172,20 @@ static int call_for_pod(struct subidd_client *client, const struct method *metho
 	return 0;
 }
 
-/* Takes a request of another version's size over. What is beyond this version must be unset. */
-static int copy_request(struct subidd_client *client, const struct subidd_request *request,
-			size_t size, struct subidd_request *ret)
-{
-	const char *bytes = (const char *)request;
-
-	for (size_t i = sizeof(*ret); i < size; i++)
-		if (bytes[i] != 0)
-			return client_fail(
-				client, -E2BIG,
-				"the request has a member that this library does not know");
-	*ret = (struct subidd_request){};
-	memcpy(ret, request, size < sizeof(*ret) ? size : sizeof(*ret));
-	return 0;
-}
-
 static int add_request(struct subidd_client *client, const struct subidd_request *request,
 		       struct json_object *parameters)
 {
 	int r;
 
 	r = client_add_string(client, parameters, "pool", request->pool);
-	if (r == 0 && request->count > 0)
-		r = client_add_int(client, parameters, "count", request->count);
+	if (r == 0)
+		r = client_add_nonzero(client, parameters, "count", request->count);
 	if (r == 0)
 		r = client_add_string(client, parameters, "namespace", request->pod_namespace);
 	if (r == 0)
 		r = client_add_string(client, parameters, "name", request->pod_name);
+	if (r == 0)
+		r = client_add_nonzero(client, parameters, "pid", request->pid);
 	return r;
 }
 
@@ -207,7 +198,7 @@ int subidd_allocate(struct subidd_client *client, const struct subidd_request *r
 
 	r = client_begin(client);
 	if (r == 0)
-		r = copy_request(client, request, size, &known);
+		r = client_copy(client, request, size, &known, sizeof(known));
 	if (r == 0)
 		r = client_new_parameters(client, &parameters);
 	if (r == 0)
@@ -242,7 +233,24 @@ int subidd_get(struct subidd_client *client, const char *pod, struct subidd_resu
 	return simple_call(client, &get_method, pod, ret);
 }
 
-int subidd_lookup(struct subidd_client *client, uint32_t id, struct subidd_result **ret)
+int subidd_bind(struct subidd_client *client, const char *pod, uint64_t pid,
+		struct subidd_result **ret)
+{
+	_cleanup_(json_putp) struct json_object *parameters = NULL;
+	int r;
+
+	r = client_begin(client);
+	if (r == 0)
+		r = client_new_parameters(client, &parameters);
+	if (r == 0)
+		r = client_add_int(client, parameters, "pid", pid);
+	if (r == 0)
+		r = call_for_pod(client, &bind_method, pod, parameters, ret);
+	return r;
+}
+
+int subidd_lookup_at(struct subidd_client *client, uint32_t id, uint64_t at,
+		     struct subidd_result **ret)
 {
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
 	_cleanup_(subidd_result_freep) struct subidd_result *result = NULL;
@@ -254,6 +262,8 @@ int subidd_lookup(struct subidd_client *client, uint32_t id, struct subidd_resul
 	if (r == 0)
 		r = client_add_int(client, parameters, "id", id);
 	if (r == 0)
+		r = client_add_nonzero(client, parameters, "at", at);
+	if (r == 0)
 		r = call(client, &lookup_method, parameters, &result);
 	if (r < 0)
 		return r;
@@ -262,4 +272,9 @@ int subidd_lookup(struct subidd_client *client, uint32_t id, struct subidd_resul
 		return client_undecodable(client, -EPROTO, "containerID");
 	*ret = take_ptr(result);
 	return 0;
+}
+
+int subidd_lookup(struct subidd_client *client, uint32_t id, struct subidd_result **ret)
+{
+	return subidd_lookup_at(client, id, 0, ret);
 }

@@ -11,15 +11,35 @@
 
 #define REPLY_DEPTH_MAX 32
 
-int client_begin(struct subidd_client *client)
+void client_forget(struct subidd_client *client)
 {
 	envelope_reply_done(&client->refusal);
 	freep(&client->message);
 	client->message = NULL;
 	client->error = 0;
+}
+
+int client_begin(struct subidd_client *client)
+{
+	client_forget(client);
 	if (client->busy)
-		return client_fail(client, -EBUSY, "a list of this client is not at its end");
+		return client_fail(client, -EBUSY, "an iterator of this client is not at its end");
 	client->deadline = deadline_after(client->timeout);
+	return 0;
+}
+
+int client_copy(struct subidd_client *client, const void *from, size_t size, void *to,
+		size_t to_size)
+{
+	const char *bytes = from;
+
+	for (size_t i = to_size; i < size; i++)
+		if (bytes[i] != 0)
+			return client_fail(
+				client, -E2BIG,
+				"the request has a member that this library does not know");
+	memset(to, 0, to_size);
+	memcpy(to, from, size < to_size ? size : to_size);
 	return 0;
 }
 
@@ -55,6 +75,12 @@ int client_add_int(struct subidd_client *client, struct json_object *parameters,
 		return client_fail(client, -EINVAL, "%s is too large", name);
 	r = json_add_int(parameters, name, (int64_t)value);
 	return r < 0 ? client_fail_plain(client, r) : 0;
+}
+
+int client_add_nonzero(struct subidd_client *client, struct json_object *parameters,
+		       const char *name, uint64_t value)
+{
+	return value > 0 ? client_add_int(client, parameters, name, value) : 0;
 }
 
 static const char *peer(const struct subidd_client *client)
@@ -124,16 +150,14 @@ int client_send(struct subidd_client *client, const char *method, struct json_ob
 	return r < 0 ? fail_transport(client, r) : 0;
 }
 
-int client_receive(struct subidd_client *client, struct envelope_reply *ret)
+/* Takes a message apart; an error of the daemon is recorded and returned. */
+static int take_reply(struct subidd_client *client, char *text, size_t length,
+		      struct envelope_reply *ret)
 {
 	_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
-	size_t length;
-	char *text;
 	int r;
 
-	r = transport_receive(client->fd, &client->in, client->deadline, &text, &length);
-	if (r == 0)
-		r = envelope_reply_parse(text, length, REPLY_DEPTH_MAX, &reply);
+	r = envelope_reply_parse(text, length, REPLY_DEPTH_MAX, &reply);
 	if (r < 0)
 		return fail_transport(client, r);
 	if (reply.error)
@@ -141,6 +165,36 @@ int client_receive(struct subidd_client *client, struct envelope_reply *ret)
 	*ret = reply;
 	reply.root = NULL;
 	return 0;
+}
+
+int client_receive(struct subidd_client *client, struct envelope_reply *ret)
+{
+	size_t length;
+	char *text;
+	int r;
+
+	r = transport_receive(client->fd, &client->in, client->deadline, &text, &length);
+	return r < 0 ? fail_transport(client, r) : take_reply(client, text, length, ret);
+}
+
+int client_await(struct subidd_client *client, struct envelope_reply *ret)
+{
+	size_t length;
+	char *text;
+	int r;
+
+	r = transport_receive(client->fd, &client->in, client->deadline, &text, &length);
+	switch (-r) {
+	case 0:
+		return take_reply(client, text, length, ret);
+	case ETIMEDOUT:
+		return client_fail(client, -EAGAIN, "nothing has happened yet");
+	case ECONNRESET:
+		client_disconnect(client);
+		return client_fail(client, r, "the daemon at %s has closed the connection",
+				   peer(client));
+	}
+	return fail_transport(client, r);
 }
 
 int client_call(struct subidd_client *client, const char *method, struct json_object *parameters,

@@ -29,8 +29,19 @@ struct subidd_client {
 	char *message;		       /* NULL where there was no memory for one */
 };
 
+/* Forgets the last error. */
+void client_forget(struct subidd_client *client);
+
 /* Starts a call: forgets the last error. Returns 0, or -EBUSY. */
 int client_begin(struct subidd_client *client);
+
+/*
+ * Takes over a struct that a program of another version made, SIZE bytes at FROM, as one of TO_SIZE
+ * bytes. What this version does not know must be unset: -E2BIG. Such structs have no padding at
+ * their end, where later members could find garbage.
+ */
+int client_copy(struct subidd_client *client, const void *from, size_t size, void *to,
+		size_t to_size);
 
 /* Records an error with a message for people and returns it. */
 int client_fail(struct subidd_client *client, int error, const char *format, ...)
@@ -63,6 +74,10 @@ int client_add_string(struct subidd_client *client, struct json_object *paramete
 int client_add_int(struct subidd_client *client, struct json_object *parameters, const char *name,
 		   uint64_t value);
 
+/* The same, but 0 is left out. */
+int client_add_nonzero(struct subidd_client *client, struct json_object *parameters,
+		       const char *name, uint64_t value);
+
 /* Sends a call, on a new connection where there is none. PARAMETERS may be NULL. */
 int client_send(struct subidd_client *client, const char *method, struct json_object *parameters,
 		bool more);
@@ -70,6 +85,12 @@ int client_send(struct subidd_client *client, const char *method, struct json_ob
 /* Receives a reply; one that is an error is recorded and returned as such. */
 int client_receive(struct subidd_client *client, struct envelope_reply *ret);
 
-/* Both in one, for a call that has a single reply. */
+/*
+ * The same for a reply that may be long in coming: -EAGAIN when the deadline has passed, and the
+ * connection stays as it is.
+ */
+int client_await(struct subidd_client *client, struct envelope_reply *ret);
+
+/* Sends and receives, for a call that has a single reply. */
 int client_call(struct subidd_client *client, const char *method, struct json_object *parameters,
 		struct envelope_reply *ret);

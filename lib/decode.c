@@ -30,9 +30,18 @@ static int wrong(const char *name, const char **ret_wrong)
 	return -EPROTO;
 }
 
+int decode_range(int64_t start, int64_t count, const char **ret_wrong)
+{
+	if (start < 0)
+		return wrong("start", ret_wrong);
+	if (count <= 0 || count > (int64_t)UINT32_MAX - start)
+		return wrong("count", ret_wrong);
+	return 0;
+}
+
 struct allocation_fields {
 	struct subidd_allocation allocation; /* what needs no conversion */
-	int64_t start, count, client_uid, created_at, released_at;
+	int64_t start, count, client_uid, created_at, released_at, pid;
 	int state, origin;
 };
 
@@ -50,6 +59,7 @@ static const struct field allocation_fields[] = {
 	FIELD_NUMBER("clientUid", allocation_fields, client_uid, ID_MAX),
 	FIELD_NUMBER("createdAt", allocation_fields, created_at, NUMBER_MAX),
 	FIELD_NUMBER_OR_NULL("releasedAt", allocation_fields, released_at, NUMBER_MAX),
+	FIELD_NUMBER_OR_NULL("pid", allocation_fields, pid, PID_MAX),
 };
 
 int decode_allocation(struct json_object *object, struct subidd_allocation *ret,
@@ -59,11 +69,10 @@ int decode_allocation(struct json_object *object, struct subidd_allocation *ret,
 	int r;
 
 	r = decode(allocation_fields, ELEMENTS_OF(allocation_fields), object, &raw, ret_wrong);
-	if (r < 0)
-		return r;
-	if (raw.count == 0 || raw.count > (int64_t)UINT32_MAX - raw.start)
-		return wrong("count", ret_wrong);
-	r = decode_json(object, &raw.allocation.json);
+	if (r == 0)
+		r = decode_range(raw.start, raw.count, ret_wrong);
+	if (r == 0)
+		r = decode_json(object, &raw.allocation.json);
 	if (r < 0)
 		return r;
 	*ret = raw.allocation;
@@ -74,6 +83,7 @@ int decode_allocation(struct json_object *object, struct subidd_allocation *ret,
 	ret->client_uid = (uint32_t)raw.client_uid;
 	ret->created_at = (uint64_t)raw.created_at;
 	ret->released_at = (uint64_t)raw.released_at;
+	ret->pid = (uint32_t)raw.pid;
 	return 0;
 }
 

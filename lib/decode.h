@@ -33,6 +33,9 @@ int decode(const struct field *fields, size_t n_fields, struct json_object *obje
 /* The text of an object, the object's own; NULL (no parameters) counts as an empty one. */
 int decode_json(struct json_object *object, const char **ret);
 
+/* A range of host IDs: not empty, and START + COUNT fits. */
+int decode_range(int64_t start, int64_t count, const char **ret_wrong);
+
 int decode_allocation(struct json_object *object, struct subidd_allocation *ret,
 		      const char **ret_wrong);
 
@@ -49,7 +52,10 @@ extern const char *const state_names[SUBIDD_STATE_RELEASED + 1];
 extern const char *const origin_names[SUBIDD_ORIGIN_KUBELET + 1];
 extern const char *const outcome_names[SUBIDD_OUTCOME_REVIVED + 1];
 extern const char *const level_names[SUBIDD_LEVEL_WARNING + 1];
+extern const char *const event_kind_names[SUBIDD_EVENT_POOL_CHANGED + 1];
+extern const char *const cause_names[SUBIDD_CAUSE_PROCESS_ENDED + 1];
 
-/* The most that a field for an ID or a count of IDs may be, and one for a time or a size. */
+/* The most that a field for an ID or a count of IDs may be; a PID; a time or a size. */
 #define ID_MAX UINT32_MAX
+#define PID_MAX INT32_MAX
 #define NUMBER_MAX (INT64_MAX - 1)

@@ -27,6 +27,20 @@ const char *const level_names[] = {
 	[SUBIDD_LEVEL_WARNING] = "warning",
 };
 
+const char *const event_kind_names[] = {
+	[SUBIDD_EVENT_ALLOCATED] = "allocated", [SUBIDD_EVENT_REVIVED] = "revived",
+	[SUBIDD_EVENT_RELEASED] = "released",	[SUBIDD_EVENT_DRAINED] = "drained",
+	[SUBIDD_EVENT_REUSED] = "reused",	[SUBIDD_EVENT_BOUND] = "bound",
+	[SUBIDD_EVENT_ADOPTED] = "adopted",	[SUBIDD_EVENT_VANISHED] = "vanished",
+	[SUBIDD_EVENT_CONFLICT] = "conflict",	[SUBIDD_EVENT_POOL_CHANGED] = "poolChanged",
+};
+
+const char *const cause_names[] = {
+	[SUBIDD_CAUSE_REQUEST] = "request",
+	[SUBIDD_CAUSE_RECONCILE] = "reconcile",
+	[SUBIDD_CAUSE_PROCESS_ENDED] = "processEnded",
+};
+
 static const char *name_of(const char *const *names, size_t n_names, int value)
 {
 	return value >= 0 && (size_t)value < n_names ? names[value] : NULL;

@@ -34,6 +34,7 @@ enum {
 	FOREIGN,
 	FREE,
 	OUTSIDE,
+	WAITING,
 	N_NUMBERS
 };
 
@@ -58,6 +59,7 @@ static const struct field pool_fields[] = {
 	FIELD_NUMBER("foreign", pool_fields, numbers[FOREIGN], ID_MAX),
 	FIELD_NUMBER("free", pool_fields, numbers[FREE], ID_MAX),
 	FIELD_NUMBER("outside", pool_fields, numbers[OUTSIDE], ID_MAX),
+	FIELD_NUMBER_OR_NULL("waiting", pool_fields, numbers[WAITING], ID_MAX),
 	FIELD("findings", FIELD_ARRAY, pool_fields, findings),
 };
 
@@ -115,6 +117,7 @@ static void set_numbers(struct subidd_pool *pool, const int64_t *numbers)
 	pool->foreign = (uint32_t)numbers[FOREIGN];
 	pool->free = (uint32_t)numbers[FREE];
 	pool->outside = (uint32_t)numbers[OUTSIDE];
+	pool->waiting = (uint32_t)numbers[WAITING];
 }
 
 static int decode_pool(struct arena *arena, struct json_object *object, struct subidd_pool *ret,

@@ -19,12 +19,18 @@ struct status_box {
 struct status_fields {
 	const char *version;
 	int64_t started_at;
-	struct json_object *pools, *store, *clients;
+	struct json_object *pools, *store, *scan, *clients;
 };
 
 struct store_fields {
 	const char *path;
-	int64_t schema, allocations, size;
+	int64_t schema, allocations, events, size;
+};
+
+struct scan_fields {
+	bool blind;
+	const char *message;
+	int64_t last_at, processes, cost;
 };
 
 struct clients_fields {
@@ -36,6 +42,7 @@ static const struct field status_fields[] = {
 	FIELD_NUMBER("startedAt", status_fields, started_at, NUMBER_MAX),
 	FIELD("pools", FIELD_ARRAY, status_fields, pools),
 	FIELD("store", FIELD_OBJECT, status_fields, store),
+	FIELD("scan", FIELD_OBJECT, status_fields, scan, .optional = true),
 	FIELD("clients", FIELD_OBJECT, status_fields, clients),
 };
 
@@ -47,7 +54,16 @@ static const struct field store_fields[] = {
 	FIELD("path", FIELD_STRING, store_fields, path),
 	FIELD_NUMBER("schema", store_fields, schema, NUMBER_MAX),
 	FIELD_NUMBER("allocations", store_fields, allocations, NUMBER_MAX),
+	FIELD_NUMBER_OR_NULL("events", store_fields, events, NUMBER_MAX),
 	FIELD_NUMBER("size", store_fields, size, NUMBER_MAX),
+};
+
+static const struct field scan_fields[] = {
+	FIELD("blind", FIELD_BOOL, scan_fields, blind),
+	FIELD("message", FIELD_STRING, scan_fields, message, .optional = true),
+	FIELD_NUMBER_OR_NULL("lastAt", scan_fields, last_at, NUMBER_MAX),
+	FIELD_NUMBER("processes", scan_fields, processes, NUMBER_MAX),
+	FIELD_NUMBER("cost", scan_fields, cost, NUMBER_MAX),
 };
 
 static const struct field clients_fields[] = {
@@ -76,7 +92,7 @@ struct subidd_status *subidd_status_free(struct subidd_status *status)
 static int decode_store(struct json_object *object, struct subidd_status *ret,
 			const char **ret_wrong)
 {
-	struct store_fields raw;
+	struct store_fields raw = {};
 	int r;
 
 	r = decode(store_fields, ELEMENTS_OF(store_fields), object, &raw, ret_wrong);
@@ -85,7 +101,25 @@ static int decode_store(struct json_object *object, struct subidd_status *ret,
 	ret->database = raw.path;
 	ret->schema = (uint64_t)raw.schema;
 	ret->allocations = (uint64_t)raw.allocations;
+	ret->events = (uint64_t)raw.events;
 	ret->database_size = (uint64_t)raw.size;
+	return 0;
+}
+
+static int decode_scan(struct json_object *object, struct subidd_status *ret,
+		       const char **ret_wrong)
+{
+	struct scan_fields raw = {};
+	int r;
+
+	r = decode(scan_fields, ELEMENTS_OF(scan_fields), object, &raw, ret_wrong);
+	if (r < 0)
+		return r;
+	ret->scan_is_blind = raw.blind;
+	ret->scan_message = raw.message;
+	ret->scanned_at = (uint64_t)raw.last_at;
+	ret->scan_processes = (uint64_t)raw.processes;
+	ret->scan_cost = (uint64_t)raw.cost;
 	return 0;
 }
 
@@ -119,6 +153,8 @@ static int decode_status(const struct field *fields, size_t n_fields,
 				 ret_wrong);
 	if (r == 0 && raw.store)
 		r = decode_store(raw.store, status, ret_wrong);
+	if (r == 0 && raw.scan)
+		r = decode_scan(raw.scan, status, ret_wrong);
 	if (r == 0 && raw.clients)
 		r = decode_clients(raw.clients, status, ret_wrong);
 	if (r < 0)

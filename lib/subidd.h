@@ -17,7 +17,9 @@
  * Results are made by the library alone: later versions may add members at the end, so do not copy
  * them by value and do not make arrays of them. struct subidd_mapping alone never changes. Each
  * JSON is the object as the daemon sent it, members that this version does not know included,
- * without line breaks.
+ * without line breaks. What an older daemon does not say is 0, false or NULL. What a program hands
+ * over comes with its size, so that it keeps working where later versions add members; -E2BIG says
+ * that one is set that this version does not know.
  *
  * Errors: what can fail returns 0 (or what its comment says), or a negative errno and leaves its
  * results untouched. subidd_client_error_message() then has a line for people. If the daemon
@@ -29,6 +31,8 @@
  *   -ENOSPC      PoolExhausted (pool, capacity, active, draining, waiting, foreign)
  *   -EUCLEAN     InvalidPool (pool, rule, message)
  *   -EEXIST      CountMismatch (pod, have, want)
+ *   -ESRCH       NoSuchProcess (pid)
+ *   -EPERM       OwnedByKubelet (pod)
  *   -EDQUOT      QuotaExceeded (limit)
  *   -EIO         StoreFailed (message)
  *   -EBADMSG     InvalidConfiguration (message, file, line)
@@ -42,6 +46,7 @@
  *
  *   -EINVAL      a parameter is missing or is not valid UTF-8; nothing was sent
  *   -EBUSY       an iterator of this client has not come to its end; nothing was sent
+ *   -EAGAIN      no event yet: subidd_event_iterator_set_wait()
  *   -ENOMEM      no memory
  *   -ETIMEDOUT   no answer within the time limit
  *   -ECONNRESET  the daemon closed the connection before it answered
@@ -55,9 +60,7 @@
  * that the daemon was restarted since the last.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "subidd-types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,130 +74,8 @@ extern "C" {
 
 struct subidd_client;
 struct subidd_iterator;
-
-enum subidd_state {
-	SUBIDD_STATE_ANY = -1, /* for subidd_list() only */
-	SUBIDD_STATE_ACTIVE,   /* the pod has the range */
-	SUBIDD_STATE_DRAINING, /* released, but something alive still maps it */
-	SUBIDD_STATE_RELEASED, /* free, and kept for the same pod until another one takes it */
-};
-
-enum subidd_origin {
-	SUBIDD_ORIGIN_REQUEST, /* asked for over the interface */
-	SUBIDD_ORIGIN_KUBELET, /* found in the kubelet's pods folder */
-};
-
-enum subidd_outcome {
-	SUBIDD_OUTCOME_NONE = -1, /* the call was no subidd_allocate() */
-	SUBIDD_OUTCOME_CREATED,	  /* the range is new */
-	SUBIDD_OUTCOME_EXISTING,  /* the pod has had it */
-	SUBIDD_OUTCOME_REVIVED,	  /* the pod got its old range back */
-};
-
-enum subidd_level {
-	SUBIDD_LEVEL_ERROR,   /* nothing is allocated from the pool until it is mended */
-	SUBIDD_LEVEL_WARNING, /* worth a look */
-};
-
-/* A map of container IDs to host IDs. */
-struct subidd_mapping {
-	uint32_t container_id; /* first ID inside the container */
-	uint32_t host_id;      /* first ID on the host */
-	uint32_t size;	       /* number of IDs */
-};
-
-/* One pod's range; start + count always fits into 32 bits. */
-struct subidd_allocation {
-	const char *json;
-	const char *pod;  /* key of the allocation */
-	const char *pool; /* name of the pool that the range came from */
-	uint32_t start;	  /* first host ID */
-	uint32_t count;	  /* number of IDs, never 0 */
-	enum subidd_state state;
-	enum subidd_origin origin;
-	bool in_pool;		   /* does it lie in its pool as that is now? */
-	const char *pod_namespace; /* Kubernetes namespace as the client gave it; may be NULL */
-	const char *pod_name;	   /* name of the pod as the client gave it; may be NULL */
-	uint32_t client_uid;	   /* of the client that asked for the range */
-	uint64_t created_at;	   /* when the pod got the range, or got it back */
-	uint64_t released_at;	   /* 0 while it is active */
-};
-
-/* What is known of a pod or of an ID: the answer of subidd_allocate(), _release(), _get(),
- * _lookup(). */
-struct subidd_result {
-	const char *json;
-	/* NULL only after subidd_release() of an unknown pod */
-	const struct subidd_allocation *allocation;
-	/* of subidd_allocate() */
-	enum subidd_outcome outcome;
-	/* of subidd_allocate() and subidd_get(), else NULL: together, one behind the other from the
-	 * container ID 0 on, they cover the allocation from its start to its end */
-	const struct subidd_mapping *uid_mappings;
-	size_t n_uid_mappings;
-	const struct subidd_mapping *gid_mappings;
-	size_t n_gid_mappings;
-	/* of subidd_release(): did this call release it? */
-	bool released;
-	/* of subidd_lookup(): the same ID as seen inside the container */
-	uint32_t container_id;
-};
-
-/* What the validation of a pool found. */
-struct subidd_finding {
-	const char *rule; /* name of the rule, for example "start-unaligned" */
-	enum subidd_level level;
-	const char *message; /* for people */
-	const char *file;    /* that it was found in; may be NULL */
-	uint32_t line;	     /* in that file, counted from 1; 0 if unknown */
-};
-
-/* The range of an owner in subuid(5), cut into units. Counts from capacity to free are units. */
-struct subidd_pool {
-	const char *json;
-	const char *name;
-	const char *owner;
-	bool valid;	   /* is there no finding of the level error? */
-	uint32_t start;	   /* first ID; 0 while the pool is invalid */
-	uint32_t count;	   /* number of IDs; 0 while the pool is invalid */
-	uint32_t unit;	   /* IDs of one unit */
-	uint32_t max_pods; /* number of pods that it must have room for */
-	uint32_t capacity; /* can be handed out, those in use included */
-	uint32_t active;   /* pods have them */
-	uint32_t draining; /* released, but something alive still maps them */
-	uint32_t released; /* wait for their pod or another one */
-	uint32_t foreign;  /* in use by something that did not ask for them */
-	uint32_t free;	   /* can be handed out now */
-	uint32_t outside;  /* allocations of this pool that do not lie in it as it is now */
-	const struct subidd_finding *const *findings; /* errors first */
-	size_t n_findings;
-};
-
-/* The daemon and its pools; after subidd_reload() all but json and the pools is NULL and 0. */
-struct subidd_status {
-	const char *json;
-	const struct subidd_pool *const *pools;
-	size_t n_pools;
-	const char *version; /* of the daemon */
-	uint64_t started_at;
-	const char *database;	  /* path */
-	uint64_t database_size;	  /* bytes, without the write-ahead log */
-	uint64_t schema;	  /* version of the database's schema */
-	uint64_t allocations;	  /* in the database, released ones included */
-	uint64_t connections;	  /* open now, the asking one included */
-	uint64_t max_connections; /* most at a time */
-	uint64_t refused;	  /* connections refused since the start */
-	uint64_t calls;		  /* taken since the start */
-};
-
-/* What subidd_allocate() asks for; a member that is NULL or 0 is left out. */
-struct subidd_request {
-	const char *pod;	   /* 1 to 128 of A-Z a-z 0-9 . _ -, a letter or digit first */
-	const char *pool;	   /* may be left out where there is only one */
-	uint64_t count;		   /* number of IDs, a multiple of the pool's unit */
-	const char *pod_namespace; /* kept for people, at most 253 bytes */
-	const char *pod_name;	   /* kept for people, at most 253 bytes */
-};
+struct subidd_foreign_iterator;
+struct subidd_event_iterator;
 
 /*
  * Makes a client of the daemon at the socket PATH, NULL for SUBIDD_SOCKET_PATH. Connects with the
@@ -235,9 +116,8 @@ int subidd_client_error_int(const struct subidd_client *client, const char *para
 			    int64_t *ret);
 
 /*
- * Gives a pod its range, the same each time it is asked for. SIZE is sizeof(*request), so that
- * programs keep working where later versions add members. Returns 0 and hands the result over;
- * fails with -E2BIG if REQUEST has a member set that this version does not know.
+ * Gives a pod its range, the same each time it is asked for. SIZE is sizeof(*request). Hands the
+ * result over.
  */
 int subidd_allocate(struct subidd_client *client, const struct subidd_request *request, size_t size,
 		    struct subidd_result **ret);
@@ -254,8 +134,30 @@ int subidd_get(struct subidd_client *client, const char *pod, struct subidd_resu
 /* The allocation that a host UID or GID lies in; a released one as well. */
 int subidd_lookup(struct subidd_client *client, uint32_t id, struct subidd_result **ret);
 
+/* The one that it lay in at a moment of the past, as far back as the history goes; 0 for now. */
+int subidd_lookup_at(struct subidd_client *client, uint32_t id, uint64_t at,
+		     struct subidd_result **ret);
+
+/*
+ * Ties the active allocation of a pod to a process, PID as the daemon sees it, in place of the one
+ * that it was tied to: it is released when that process ends. RET may be NULL.
+ */
+int subidd_bind(struct subidd_client *client, const char *pod, uint64_t pid,
+		struct subidd_result **ret);
+
 /* Frees a result, NULL as well, and returns NULL. */
 struct subidd_result *subidd_result_free(struct subidd_result *result);
+
+/*
+ * Releases the allocations of all pods that are not in the list, those of the kubelet left out. An
+ * empty list releases everything. SIZE is sizeof(*request). RET may be NULL.
+ */
+int subidd_reconcile(struct subidd_client *client, const struct subidd_reconcile_request *request,
+		     size_t size, struct subidd_reconciliation **ret);
+
+/* Frees a reconciliation, NULL as well, and returns NULL. */
+struct subidd_reconciliation *subidd_reconciliation_free(
+	struct subidd_reconciliation *reconciliation);
 
 /*
  * Asks for all allocations in the order of their start: those of POOL, NULL for all pools, in
@@ -273,6 +175,54 @@ int subidd_iterator_next(struct subidd_iterator *iterator, const struct subidd_a
 
 /* Frees an iterator, NULL as well, and returns NULL. Before its end it closes the connection. */
 struct subidd_iterator *subidd_iterator_free(struct subidd_iterator *iterator);
+
+/*
+ * Asks for the ranges in use that no allocation explains: those that touch POOL, NULL for all
+ * pools. The iterator is like that of subidd_list().
+ */
+int subidd_list_foreign(struct subidd_client *client, const char *pool,
+			struct subidd_foreign_iterator **ret);
+
+/* As subidd_iterator_next(). */
+int subidd_foreign_iterator_next(struct subidd_foreign_iterator *iterator,
+				 const struct subidd_foreign **ret);
+
+/* As subidd_iterator_free(). */
+struct subidd_foreign_iterator *subidd_foreign_iterator_free(
+	struct subidd_foreign_iterator *iterator);
+
+/*
+ * Asks for what has happened, newest first. QUERY says which events, NULL for all; SIZE is
+ * sizeof(*query). The iterator is like that of subidd_list().
+ */
+int subidd_history(struct subidd_client *client, const struct subidd_history_query *query,
+		   size_t size, struct subidd_event_iterator **ret);
+
+/*
+ * Asks for what happens from now on: all events that are later than the return of this function
+ * come, in their order, and no other call can be made on this client until the iterator is freed.
+ * The time limit is that of this function alone; a step waits for its event as long as
+ * subidd_event_iterator_set_wait() says. The iterator ends where the daemon does: with -ECONNRESET,
+ * also where the program was too slow to take the events, or with 0.
+ */
+int subidd_monitor(struct subidd_client *client, struct subidd_event_iterator **ret);
+
+/*
+ * Sets how long a step of subidd_monitor()'s iterator waits; without an end unless set. If no event
+ * came in that time it returns -EAGAIN, and nothing is lost: the next step goes on.
+ *
+ * A program that waits for other things as well sets 0. It then steps until -EAGAIN, waits with
+ * poll(2) until subidd_client_get_fd() can be read, and steps again: not the other way round,
+ * because events that were read already do not make the descriptor readable.
+ */
+void subidd_event_iterator_set_wait(struct subidd_event_iterator *iterator, uint64_t usec);
+
+/* As subidd_iterator_next(); -EAGAIN alone is no end. */
+int subidd_event_iterator_next(struct subidd_event_iterator *iterator,
+			       const struct subidd_event **ret);
+
+/* As subidd_iterator_free(). */
+struct subidd_event_iterator *subidd_event_iterator_free(struct subidd_event_iterator *iterator);
 
 /* The daemon and its pools, with all that is wrong with them. */
 int subidd_get_status(struct subidd_client *client, struct subidd_status **ret);

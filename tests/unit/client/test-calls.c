@@ -22,6 +22,7 @@ static void check_allocation(const struct subidd_allocation *a)
 	assert_int_equal(a->client_uid, 1000);
 	assert_int_equal(a->created_at, 1700000000000000);
 	assert_int_equal(a->released_at, 0);
+	assert_int_equal(a->pid, 4242);
 }
 
 static void check_mappings(const struct subidd_result *result)
@@ -48,7 +49,9 @@ static void check_call(struct peer *peer, struct subidd_client *client, const ch
 
 static void test_allocate(void **state)
 {
-	const struct subidd_request request = { "pod-1", "kubelet", 65536, "default", "web-0" };
+	const struct subidd_request request = {
+		"pod-1", "kubelet", 65536, "default", "web-0", 4242
+	};
 	struct subidd_result *result = NULL;
 	struct peer peer;
 	struct subidd_client *client = peer_start(&peer, &REPLY(ALLOCATE_REPLY), 1);
@@ -66,7 +69,7 @@ static void test_allocate(void **state)
 	check_call(&peer, client,
 		   CALL("Allocate",
 			"\"parameters\":{\"pool\":\"kubelet\",\"count\":65536,\"namespace\":"
-			"\"default\",\"name\":\"web-0\",\"pod\":\"pod-1\"},"));
+			"\"default\",\"name\":\"web-0\",\"pid\":4242,\"pod\":\"pod-1\"},"));
 }
 
 static void test_allocate_leaves_out_what_is_not_set(void **state)
@@ -175,6 +178,37 @@ static void test_lookup(void **state)
 	check_call(&peer, client, CALL("Lookup", "\"parameters\":{\"id\":131105},"));
 }
 
+static void test_lookup_at(void **state)
+{
+	struct subidd_result *result = NULL;
+	struct peer peer;
+	struct subidd_client *client = peer_start(&peer, &REPLY(LOOKUP_REPLY), 1);
+
+	(void)state;
+	assert_int_equal(subidd_lookup_at(client, 131105, 1700000000000000, &result), 0);
+	assert_int_equal(result->container_id, 33);
+	subidd_result_free(result);
+	check_call(&peer, client,
+		   CALL("Lookup", "\"parameters\":{\"id\":131105,\"at\":1700000000000000},"));
+}
+
+static void test_bind(void **state)
+{
+	struct subidd_result *result = NULL;
+	struct peer peer;
+	struct subidd_client *client = peer_start(&peer, &REPLY(BIND_REPLY), 1);
+
+	(void)state;
+	assert_int_equal(subidd_bind(client, "pod-1", (uint64_t)-1, &result), -EINVAL);
+	assert_string_equal(subidd_client_error_message(client), "pid is too large");
+	assert_int_equal(subidd_bind(client, NULL, 4242, &result), -EINVAL);
+	assert_int_equal(subidd_bind(client, "pod-1", 4242, &result), 0);
+	check_allocation(result->allocation);
+	assert_null(result->uid_mappings);
+	subidd_result_free(result);
+	check_call(&peer, client, CALL("Bind", "\"parameters\":{\"pid\":4242,\"pod\":\"pod-1\"},"));
+}
+
 static void test_list(void **state)
 {
 	static const char stream[] = LIST_REPLY(
@@ -226,6 +260,7 @@ static void check_pools(const struct subidd_status *status)
 	assert_int_equal(p->active, 1);
 	assert_int_equal(p->draining, 2);
 	assert_int_equal(p->released, 3);
+	assert_int_equal(p->waiting, 2);
 	assert_int_equal(p->foreign, 4);
 	assert_int_equal(p->free, 103);
 	assert_int_equal(p->outside, 5);
@@ -254,7 +289,13 @@ static void test_get_status(void **state)
 	assert_string_equal(status->database, "/var/lib/subidd/allocations.db");
 	assert_int_equal(status->schema, 1);
 	assert_int_equal(status->allocations, 4);
+	assert_int_equal(status->events, 9);
 	assert_int_equal(status->database_size, 8192);
+	assert_true(status->scan_is_blind);
+	assert_string_equal(status->scan_message, "hidden");
+	assert_int_equal(status->scanned_at, 1700000001000000);
+	assert_int_equal(status->scan_processes, 250);
+	assert_int_equal(status->scan_cost, 700);
 	assert_int_equal(status->connections, 1);
 	assert_int_equal(status->max_connections, 1024);
 	assert_int_equal(status->refused, 2);
@@ -332,6 +373,8 @@ int main(void)
 		CLIENT_TEST(test_release_of_an_unknown_pod),
 		CLIENT_TEST(test_get),
 		CLIENT_TEST(test_lookup),
+		CLIENT_TEST(test_lookup_at),
+		CLIENT_TEST(test_bind),
 		CLIENT_TEST(test_list),
 		CLIENT_TEST(test_get_status),
 		CLIENT_TEST(test_reload),

@@ -37,6 +37,9 @@ WRAP(struct json_object *, json_object_new_object, NULL, (void), ())
 WRAP(struct json_object *, json_object_new_string, NULL, (const char *text), (text))
 WRAP(struct json_object *, json_object_new_int64, NULL, (int64_t number), (number))
 WRAP(struct json_object *, json_object_new_boolean, NULL, (json_bool value), (value))
+WRAP(struct json_object *, json_object_new_array, NULL, (void), ())
+WRAP(int, json_object_array_add, -1, (struct json_object * array, struct json_object *value),
+     (array, value))
 WRAP(int, json_object_object_add, -1,
      (struct json_object * object, const char *name, struct json_object *value),
      (object, name, value))
@@ -46,7 +49,9 @@ WRAP(struct json_tokener *, json_tokener_new_ex, NULL, (int depth), (depth))
 
 static int do_allocate(struct subidd_client *client)
 {
-	const struct subidd_request request = { "pod-1", "kubelet", 65536, "default", "web-0" };
+	const struct subidd_request request = {
+		"pod-1", "kubelet", 65536, "default", "web-0", 4242
+	};
 	struct subidd_result *result = NULL;
 	int r = subidd_allocate(client, &request, sizeof(request), &result);
 
@@ -115,7 +120,75 @@ static int do_reload(struct subidd_client *client)
 	return r;
 }
 
+static int do_bind(struct subidd_client *client)
+{
+	struct subidd_result *result = NULL;
+	int r = subidd_bind(client, "pod-1", 4242, &result);
+
+	subidd_result_free(result);
+	return r;
+}
+
+static int do_reconcile(struct subidd_client *client)
+{
+	static const char *const pods[] = { "pod-3", "pod-4" };
+	const struct subidd_reconcile_request request = { pods, 2, "kubelet", true, 5 };
+	struct subidd_reconciliation *reconciliation = NULL;
+	int r = subidd_reconcile(client, &request, sizeof(request), &reconciliation);
+
+	subidd_reconciliation_free(reconciliation);
+	return r;
+}
+
+static int do_list_foreign(struct subidd_client *client)
+{
+	const struct subidd_foreign *foreign;
+	struct subidd_foreign_iterator *iterator = NULL;
+	int r;
+
+	r = subidd_list_foreign(client, "kubelet", &iterator);
+	if (r < 0)
+		return r;
+	do {
+		r = subidd_foreign_iterator_next(iterator, &foreign);
+	} while (r > 0);
+	subidd_foreign_iterator_free(iterator);
+	return r;
+}
+
+static int go_through(struct subidd_event_iterator *iterator)
+{
+	const struct subidd_event *event;
+	int r;
+
+	do {
+		r = subidd_event_iterator_next(iterator, &event);
+	} while (r > 0);
+	subidd_event_iterator_free(iterator);
+	return r;
+}
+
+static int do_history(struct subidd_client *client)
+{
+	const struct subidd_history_query query = { "pod-1", true, 5, 6, 7, 8 };
+	struct subidd_event_iterator *iterator = NULL;
+	int r = subidd_history(client, &query, sizeof(query), &iterator);
+
+	return r < 0 ? r : go_through(iterator);
+}
+
+static int do_monitor(struct subidd_client *client)
+{
+	struct subidd_event_iterator *iterator = NULL;
+	int r = subidd_monitor(client, &iterator);
+
+	return r < 0 ? r : go_through(iterator);
+}
+
 static const char list_stream[] = LIST_REPLY("\"continues\":true,") "\0" LIST_REPLY("");
+static const char foreign_stream[] = FOREIGN_REPLY("\"continues\":true,") "\0" FOREIGN_REPLY("");
+static const char events_stream[] = EVENTS_REPLY("\"continues\":true,",
+						 "") "\0" EVENTS_REPLY("", EVENT "," POOL_EVENT);
 #define REFUSAL                                                                                    \
 	"{\"error\":\"io.subidd.Allocator.NoSuchPool\",\"parameters\":{\"pool\":\"kubelet\"}}"
 
@@ -131,6 +204,11 @@ static const struct {
 	{ do_list, { list_stream, sizeof(list_stream), 0 }, 0 },
 	{ do_get_status, { STATUS_REPLY, sizeof(STATUS_REPLY), 0 }, 0 },
 	{ do_reload, { RELOAD_REPLY, sizeof(RELOAD_REPLY), 0 }, 0 },
+	{ do_bind, { BIND_REPLY, sizeof(BIND_REPLY), 0 }, 0 },
+	{ do_reconcile, { RECONCILE_REPLY, sizeof(RECONCILE_REPLY), 0 }, 0 },
+	{ do_list_foreign, { foreign_stream, sizeof(foreign_stream), 0 }, 0 },
+	{ do_history, { events_stream, sizeof(events_stream), 0 }, 0 },
+	{ do_monitor, { events_stream, sizeof(events_stream), 0 }, 0 },
 	{ do_get, { REFUSAL, sizeof(REFUSAL), 0 }, -ENXIO },
 };
 
