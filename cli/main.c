@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&allocate_verb, &release_verb, &show_verb,   &list_verb, &whois_verb,
-	&status_verb,	&check_verb,   &reload_verb, NULL,
+	&allocate_verb, &release_verb, &show_verb,  &list_verb,	  &whois_verb, &history_verb,
+	&watch_verb,	&status_verb,  &check_verb, &reload_verb, NULL,
 };
 
 static void print_common_options(void)
@@ -29,7 +29,7 @@ static void print_help(void)
 	     "\n"
 	     "Verbs, each with a --help of its own:");
 	for (size_t i = 0; verbs[i]; i++)
-		printf("  %-8s %-7s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
+		printf("  %-9s %-8s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
 	puts("\nOptions:");
 	print_common_options();
 	puts("  --version            the version\n"

@@ -25,6 +25,11 @@ static const struct option long_options[] = {
 	{ "state", required_argument, NULL, CODE(OPTION_STATE) },
 	{ "root", required_argument, NULL, CODE(OPTION_ROOT) },
 	{ "config", required_argument, NULL, CODE(OPTION_CONFIG) },
+	{ "pod", required_argument, NULL, CODE(OPTION_POD) },
+	{ "id", required_argument, NULL, CODE(OPTION_ID) },
+	{ "since", required_argument, NULL, CODE(OPTION_SINCE) },
+	{ "until", required_argument, NULL, CODE(OPTION_UNTIL) },
+	{ "limit", required_argument, NULL, CODE(OPTION_LIMIT) },
 	{},
 };
 _Static_assert(ELEMENTS_OF(long_options) == N_OPTIONS + 1, "a row for each option");
@@ -59,6 +64,19 @@ bool options_number(const struct verb *verb, const char *what, const char *text,
 	}
 	*ret = (uint32_t)number;
 	return true;
+}
+
+bool options_time(const struct verb *verb, const char *what, const char *text, uint64_t now,
+		  struct when *ret)
+{
+	if (when_parse(text, now, ret) == 0)
+		return true;
+	options_refuse(
+		verb,
+		"%s is a time like 2026-11-21T21:01:27+01:00, 2026-11-21, -15min, @1700000000 "
+		"or now, and not '%s'",
+		what, text);
+	return false;
 }
 
 /* Takes the options out of ARGV; what is left begins at optind. */

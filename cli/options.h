@@ -4,6 +4,7 @@
 /* The command line. */
 
 #include "verb.h"
+#include "when.h"
 
 /*
  * Reads options, which may stand anywhere, verb and arguments into *ret, whose client stays NULL.
@@ -21,3 +22,12 @@ enum exit_status options_refuse(const struct verb *verb, const char *format, ...
  */
 bool options_number(const struct verb *verb, const char *what, const char *text, uint32_t min,
 		    uint32_t *ret);
+
+/* The same for a time; NOW is the present. */
+bool options_time(const struct verb *verb, const char *what, const char *text, uint64_t now,
+		  struct when *ret);
+
+/* For the help of the verbs that take a TIME. */
+#define TIME_HELP                                                                                  \
+	"TIME is 2026-11-21T21:01:27+01:00 (without an offset: local time), 2026-11-21T21:01,\n"   \
+	"2026-11-21, @SECONDS since 1970, now, or so long ago: -90s, -15min, -2h, -3d, -1w.\n"

@@ -16,11 +16,18 @@ void table_init(struct table *table, const struct column *columns, size_t n_colu
 	*table = (struct table){ .columns = columns, .n_columns = n_columns };
 }
 
-void table_done(struct table *table)
+static void forget_cells(struct table *table)
 {
 	for (size_t i = 0; i < table->n_cells; i++)
 		free(table->cells[i].text);
+	table->n_cells = 0;
+}
+
+void table_done(struct table *table)
+{
+	forget_cells(table);
 	free(table->cells);
+	free(table->widths);
 	table_init(table, table->columns, table->n_columns);
 }
 
@@ -57,16 +64,11 @@ static bool has_titles(const struct table *table)
 	return table->columns[0].title;
 }
 
-static size_t column_width(const struct table *table, size_t column)
+static void widen(size_t *width, const char *text)
 {
-	size_t width = has_titles(table) ? text_width(table->columns[column].title) : 0;
+	size_t n = text_width(text);
 
-	for (size_t i = column; i < table->n_cells; i += table->n_columns) {
-		size_t n = text_width(table->cells[i].text);
-
-		width = n > width ? n : width;
-	}
-	return width;
+	*width = n > *width ? n : *width;
 }
 
 static void print_spaces(size_t n)
@@ -90,15 +92,21 @@ static void print_cell(const struct table *table, size_t column, size_t width, c
 	fputs(is_last ? "\n" : "  ", stdout);
 }
 
-void table_print(const struct table *table)
+void table_print(struct table *table)
 {
-	_cleanup_(freep) size_t *widths = check_memory(calloc(table->n_columns, sizeof(*widths)));
+	bool is_first = !table->widths;
+	size_t n = table->n_columns;
 
-	for (size_t i = 0; i < table->n_columns; i++)
-		widths[i] = column_width(table, i);
-	for (size_t i = 0; has_titles(table) && i < table->n_columns; i++)
-		print_cell(table, i, widths[i], table->columns[i].title, COLOUR_BOLD);
+	if (is_first)
+		table->widths = check_memory(calloc(n, sizeof(*table->widths)));
+	for (size_t i = 0; has_titles(table) && i < n; i++)
+		widen(&table->widths[i], table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++)
-		print_cell(table, i % table->n_columns, widths[i % table->n_columns],
-			   table->cells[i].text, table->cells[i].colour);
+		widen(&table->widths[i % n], table->cells[i].text);
+	for (size_t i = 0; is_first && has_titles(table) && i < n; i++)
+		print_cell(table, i, table->widths[i], table->columns[i].title, COLOUR_BOLD);
+	for (size_t i = 0; i < table->n_cells; i++)
+		print_cell(table, i % n, table->widths[i % n], table->cells[i].text,
+			   table->cells[i].colour);
+	forget_cells(table);
 }

@@ -19,6 +19,7 @@ struct table {
 	struct cell *cells; /* row by row */
 	size_t n_cells;
 	size_t capacity;
+	size_t *widths; /* of the columns, at least; NULL: nothing was printed yet */
 };
 
 /* Begins a table. Where the first column's title is NULL, no titles are printed. */
@@ -29,4 +30,8 @@ void table_done(struct table *table);
 void table_add(struct table *table, enum colour colour, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-void table_print(const struct table *table);
+/*
+ * Prints what was added and forgets it. More can be added then: it is printed under the same
+ * titles, and no column is narrower than before.
+ */
+void table_print(struct table *table);

@@ -28,6 +28,11 @@ enum option_name {
 	OPTION_STATE,
 	OPTION_ROOT,
 	OPTION_CONFIG,
+	OPTION_POD,
+	OPTION_ID,
+	OPTION_SINCE,
+	OPTION_UNTIL,
+	OPTION_LIMIT,
 	N_OPTIONS
 };
 
@@ -54,4 +59,4 @@ struct verb {
 #define ARGUMENTS_MAX 65536
 
 extern const struct verb allocate_verb, release_verb, show_verb, list_verb, whois_verb, status_verb,
-	check_verb, reload_verb;
+	check_verb, reload_verb, history_verb, watch_verb;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import queue
 import socket
 import threading
 
@@ -36,6 +37,33 @@ STRANGE = allocation("strange", 4294770688, inPool=False, origin="kubelet", name
 BARE = {key: value for key, value in allocation("bare", 327680).items()
         if key not in ("namespace", "name")}
 
+
+
+def event(sequence, kind, **more):
+    return {"sequence": sequence, "time": CREATED + sequence * 1_000_000, "kind": kind, "pod": "web",
+            "pool": "kubelet", "start": 131072, "count": 65536, "namespace": "default",
+            "name": "web-0", "clientUid": 1000, "clientPid": 4711, **more}
+
+
+def by_daemon(sequence, kind, **more):
+    """An event that no client asked for."""
+    return {key: value for key, value in event(sequence, kind, **more).items()
+            if key not in ("clientUid", "clientPid")}
+
+
+# One of each kind, and one that only a newer daemon knows.
+EVENTS = [
+    event(1, "allocated"), event(2, "bound", pid=4242),
+    by_daemon(3, "released", pid=4242, cause="processEnded"), by_daemon(4, "drained"),
+    event(5, "revived", clientPid=None), event(6, "released", cause="request"),
+    event(7, "allocated", pid=4243, namespace=None, name=None),
+    event(8, "released", cause="reconcile"), by_daemon(9, "reused", otherPod="db"),
+    by_daemon(10, "adopted", pod="8f1f5d3a-7a3e-4a5e-9f0e-2d7a1c9b4e11", start=196608),
+    by_daemon(11, "conflict", pod="b\x1b[31m", start=196608, otherPod="web"),
+    by_daemon(12, "vanished", pod="8f1f5d3a-7a3e-4a5e-9f0e-2d7a1c9b4e11", start=196608),
+    {"sequence": 13, "time": CREATED + 13_000_000, "kind": "poolChanged", "pool": "kubelet"},
+    event(14, "hummed", cause="joy"),
+]
 BROKEN = pool("broken", valid=False, start=0, count=0, capacity=0, active=0, draining=0, released=0,
               free=0, outside=2, findings=[
                   {"rule": "start-unaligned", "level": "error", "file": "/etc/subuid", "line": 3,
@@ -121,6 +149,21 @@ def listed(parameters):
     yield {"allocations": rows[2:]}
 
 
+def history(parameters):
+    if parameters.get("pod") == "many":
+        for i in range(20):
+            yield {"events": [event(6000 - i * 256 - j, "allocated") for j in range(256)]}
+    events = [item for item in reversed(EVENTS)
+              if parameters.get("pod") in (None, item.get("pod"))
+              and ("id" not in parameters
+                   or 0 <= parameters["id"] - item.get("start", parameters["id"] + 1) < item["count"])
+              and parameters.get("since", 0) <= item["time"] <= parameters.get("until", 1 << 62)]
+    events = events[:parameters.get("limit")]
+    yield {"events": events[:3]}
+    yield {"events": events[3:]}
+
+
+STREAMS = {"List": listed, "History": history}
 METHODS = {"Allocate": allocate, "Release": release, "Get": get, "Lookup": lookup,
            "GetStatus": lambda parameters: STATUS, "Reload": lambda parameters: {"pools": STATUS["pools"]}}
 
@@ -131,11 +174,19 @@ class FakeDaemon:
     def __init__(self, path):
         self.refusal = None  # of every call
         self.status = None   # in place of STATUS
+        self.monitor = queue.SimpleQueue()  # lists of events for a monitor; None: its end
+        for _ in range(2):   # the transcripts watch twice
+            self.say(EVENTS[5:7], EVENTS[7:9], EVENTS[12:])
         self.path = path
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
         threading.Thread(target=self.serve, daemon=True).start()
+
+    def say(self, *replies):
+        """Gives the next monitor these replies, and then an end."""
+        for events in (*replies, None):
+            self.monitor.put(events)
 
     def serve(self):
         while True:
@@ -149,8 +200,13 @@ class FakeDaemon:
             raise self.refusal
         if parameters.get("pod") in REFUSALS:
             raise REFUSALS[parameters["pod"]]
-        if method == "List":
-            *first, last = listed(parameters)
+        if method == "Monitor":
+            yield {"parameters": {"events": []}, "continues": True}
+            yield from ({"parameters": {"events": events}, "continues": True}
+                        for events in iter(self.monitor.get, None))
+            raise OSError("the daemon goes away")
+        if method in STREAMS:
+            *first, last = STREAMS[method](parameters)
             yield from ({"parameters": reply, "continues": True} for reply in first)
             yield {"parameters": last}
         elif method == "GetStatus" and self.status:

@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import pty
+import queue
 import shlex
+import signal
 import subprocess
 import tempfile
 
@@ -53,6 +55,7 @@ def test_json(tap):
             "status": fake_daemon.STATUS,
             "reload": {"pools": fake_daemon.STATUS["pools"]},
             "check": {"pools": fake_daemon.STATUS["pools"]},
+            "history": {"events": fake_daemon.EVENTS[::-1]},
             "list": {"allocations": [row for reply in fake_daemon.listed({})
                                      for row in reply["allocations"]]},
             "list --pool many": {"allocations": [row for reply in fake_daemon.listed({"pool": "many"})
@@ -96,6 +99,37 @@ def test_sound_pools(tap, daemon):
     daemon.status = None
 
 
+def watch(daemon):
+    """Starts to watch and returns the process when it has printed an event."""
+    daemon.monitor = queue.SimpleQueue()
+    daemon.monitor.put(fake_daemon.EVENTS[:1])
+    process = subprocess.Popen(["subidctl", "--json", "watch"], env=ENVIRONMENT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return process, json.loads(process.stdout.readline())
+
+
+def test_watch(tap, daemon):
+    """Each event is printed at once; signals and a reader that leaves end it in good order."""
+    for number in signal.SIGINT, signal.SIGTERM:
+        process, event = watch(daemon)
+        tap.equal(f"watch prints before {number.name}", event, fake_daemon.EVENTS[0])
+        process.send_signal(number)
+        tap.equal(f"watch ends on {number.name}", (*process.communicate(timeout=60), process.returncode),
+                  ("", "", 0))
+    process, _ = watch(daemon)
+    process.stdout.close()
+    tap.equal("watch ends when its reader leaves", (process.wait(timeout=60), process.stderr.read()),
+              (0, ""))
+    process.stderr.close()
+    process, _ = watch(daemon)
+    daemon.say(fake_daemon.EVENTS[1:2], fake_daemon.EVENTS[2:4])
+    output, errors = process.communicate(timeout=60)
+    tap.equal("watch goes on", [json.loads(line) for line in output.splitlines()],
+              fake_daemon.EVENTS[1:4])
+    tap.equal("watch ends with the daemon", (errors, process.returncode), (
+        "subidctl: the daemon at socket has closed the connection; see journalctl -u subidd\n", 3))
+
+
 def test_closed_socket(tap):
     """Somebody who may not open the socket is told how to get in."""
     name = "a socket that may not be opened"
@@ -129,6 +163,7 @@ def main():
         test_json(tap)
         test_denied_reload(tap, daemon)
         test_sound_pools(tap, daemon)
+        test_watch(tap, daemon)
         test_closed_socket(tap)
         daemon.close()
         os.chdir("/")
