@@ -43,6 +43,10 @@ void add_allocation_facts(struct table *table, const struct subidd_allocation *a
 	table_add(table, COLOUR_NONE, "client");
 	table_add(table, COLOUR_NONE, "UID %u", allocation->client_uid);
 	add_time(table, "created", allocation->created_at);
+	if (allocation->pid) {
+		table_add(table, COLOUR_NONE, "tied to");
+		table_add(table, COLOUR_NONE, "the process %u", allocation->pid);
+	}
 	if (allocation->released_at)
 		add_time(table, "released", allocation->released_at);
 }

@@ -36,6 +36,9 @@ static const struct {
 } hints[] = {
 	{ "io.subidd.Allocator.InvalidPool", "see subidctl check" },
 	{ "io.subidd.Allocator.CountMismatch", "release the pod first, or leave out --count" },
+	{ "io.subidd.Allocator.NoSuchProcess", "a PID is one that the daemon can see" },
+	{ "io.subidd.Allocator.OwnedByKubelet",
+	  "it has the range until the kubelet removes the pod" },
 	{ "io.subidd.Allocator.QuotaExceeded",
 	  "release some, or raise MaxAllocationsPerUser= in subidd.conf" },
 	{ "io.subidd.Allocator.StoreFailed", "see journalctl -u subidd" },
@@ -55,6 +58,7 @@ static const struct {
 		 "first" },
 	{ "count", "--count is a multiple of the pool's unit and not larger than the pool; see "
 		   "subidctl status" },
+	{ "pid", "a PID is that of a process: 1 or more, and not the kernel's" },
 	{ "namespace", "--namespace is 1 to 253 bytes without control characters" },
 	{ "name", "--name is 1 to 253 bytes without control characters" },
 };

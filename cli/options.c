@@ -30,6 +30,10 @@ static const struct option long_options[] = {
 	{ "since", required_argument, NULL, CODE(OPTION_SINCE) },
 	{ "until", required_argument, NULL, CODE(OPTION_UNTIL) },
 	{ "limit", required_argument, NULL, CODE(OPTION_LIMIT) },
+	{ "pid", required_argument, NULL, CODE(OPTION_PID) },
+	{ "created-before", required_argument, NULL, CODE(OPTION_CREATED_BEFORE) },
+	{ "dry-run", no_argument, NULL, CODE(OPTION_DRY_RUN) },
+	{ "none-alive", no_argument, NULL, CODE(OPTION_NONE_ALIVE) },
 	{},
 };
 _Static_assert(ELEMENTS_OF(long_options) == N_OPTIONS + 1, "a row for each option");

@@ -33,6 +33,10 @@ enum option_name {
 	OPTION_SINCE,
 	OPTION_UNTIL,
 	OPTION_LIMIT,
+	OPTION_PID,
+	OPTION_CREATED_BEFORE,
+	OPTION_DRY_RUN,
+	OPTION_NONE_ALIVE,
 	N_OPTIONS
 };
 
@@ -59,4 +63,4 @@ struct verb {
 #define ARGUMENTS_MAX 65536
 
 extern const struct verb allocate_verb, release_verb, show_verb, list_verb, whois_verb, status_verb,
-	check_verb, reload_verb, history_verb, watch_verb;
+	check_verb, reload_verb, history_verb, watch_verb, bind_verb, reconcile_verb;

@@ -34,6 +34,7 @@ GONE = allocation("gone", 196608, state="released", releasedAt=CREATED + 60_000_
 DRAINING = allocation("busy", 262144, state="draining", releasedAt=CREATED + 60_000_000)
 STRANGE = allocation("strange", 4294770688, inPool=False, origin="kubelet", namespace=None,
                      name="a\x1b[31mb\n\x9b\x7fé")
+TIED = allocation("tied", 393216, pid=4242)
 BARE = {key: value for key, value in allocation("bare", 327680).items()
         if key not in ("namespace", "name")}
 
@@ -95,6 +96,9 @@ REFUSALS = {
                       message="/etc/subuid:3: the start 65537 is no multiple of 65536"),
     "large": Refused(INTERFACE + "CountMismatch", pod="large", have=65536, want=131072),
     "quota": Refused(INTERFACE + "QuotaExceeded", limit=10),
+    "dead": Refused(INTERFACE + "NoSuchProcess", pid=4242),
+    "static": Refused(INTERFACE + "OwnedByKubelet", pod="static"),
+    "zero": Refused(SERVICE + "InvalidParameter", parameter="pid"),
     "disk": Refused(INTERFACE + "StoreFailed", message="database or disk is full"),
     "denied": Refused(SERVICE + "PermissionDenied"),
     "../evil": Refused(SERVICE + "InvalidParameter", parameter="pod"),
@@ -110,7 +114,8 @@ def allocate(parameters):
     if parameters.get("pool") == "nowhere":
         raise Refused(INTERFACE + "NoSuchPool", pool="nowhere")
     value = allocation(parameters["pod"], 131072, count=parameters.get("count", 65536),
-                       **{key: parameters[key] for key in ("namespace", "name") if key in parameters})
+                       **{key: parameters[key] for key in ("namespace", "name", "pid")
+                          if key in parameters})
     return mapped(value, outcome={"again": "existing", "back": "revived"}.get(value["pod"], "created"))
 
 
@@ -126,7 +131,7 @@ def release(parameters):
 
 
 def get(parameters):
-    known = {"web": WEB, "gone": GONE, "busy": DRAINING, "bare": BARE,
+    known = {"web": WEB, "gone": GONE, "busy": DRAINING, "bare": BARE, "tied": TIED,
              "strange-one": {**STRANGE, "pod": "strange-one"}}
     return mapped(known[parameters["pod"]])
 
@@ -135,6 +140,21 @@ def lookup(parameters):
     if parameters["id"] < 65536:
         raise Refused(INTERFACE + "NoSuchAllocation", id=parameters["id"])
     return {"allocation": WEB, "containerID": parameters["id"] - WEB["start"]}
+
+
+def bind(parameters):
+    return {"allocation": {**WEB, "pod": parameters["pod"], "pid": parameters["pid"]}}
+
+
+def reconcile(parameters):
+    """WEB and two more are active."""
+    if parameters.get("pool") == "nowhere":
+        raise Refused(INTERFACE + "NoSuchPool", pool="nowhere")
+    if parameters["createdBefore"] < CREATED:
+        return {"released": [], "missing": []}
+    active = ["web", "db", "a\x1bb"]
+    return {"released": [pod for pod in active if pod not in parameters["pods"]],
+            "missing": [pod for pod in parameters["pods"] if pod not in active]}
 
 
 def listed(parameters):
@@ -164,7 +184,8 @@ def history(parameters):
 
 
 STREAMS = {"List": listed, "History": history}
-METHODS = {"Allocate": allocate, "Release": release, "Get": get, "Lookup": lookup,
+METHODS = {"Allocate": allocate, "Release": release, "Get": get, "Lookup": lookup, "Bind": bind,
+           "Reconcile": reconcile,
            "GetStatus": lambda parameters: STATUS, "Reload": lambda parameters: {"pools": STATUS["pools"]}}
 
 

@@ -17,11 +17,11 @@ import transcript
 ENVIRONMENT = transcript.environment(SUBIDD_SOCKET="socket", SUBIDD_DAEMON="./daemon")
 
 
-def on_terminal(command, **more):
+def on_terminal(command, with_input=False, **more):
     """What the command prints on a terminal."""
     leader, follower = pty.openpty()
     with subprocess.Popen(shlex.split(command), env={**ENVIRONMENT, **more}, stdout=follower,
-                          stdin=subprocess.DEVNULL):
+                          stderr=follower, stdin=follower if with_input else subprocess.DEVNULL):
         os.close(follower)
         text = b""
         try:
@@ -42,6 +42,12 @@ def test_colour(tap):
     tap.equal("colour on a terminal", "\x1b[31minvalid\x1b[0m" in on_terminal("subidctl status"), True)
     tap.equal("no colour under NO_COLOR", "\x1b" in on_terminal("subidctl status", NO_COLOR="1"), False)
     tap.equal("an empty NO_COLOR is none", "\x1b" in on_terminal("subidctl status", NO_COLOR=""), True)
+    tap.equal("a list is not read from a terminal", on_terminal("subidctl reconcile", True),
+              "subidctl: standard input is a terminal: name the pods that live, or pipe them in; see "
+              "subidctl reconcile --help\r\n")
+    tap.equal("a terminal with --none-alive is no list",
+              on_terminal("subidctl reconcile --none-alive --dry-run", True).splitlines()[0],
+              "web: would be released")
     return tap.equal("no colour on a dumb terminal", "\x1b" in on_terminal("subidctl status", TERM="dumb"), False)
 
 
@@ -55,6 +61,7 @@ def test_json(tap):
             "status": fake_daemon.STATUS,
             "reload": {"pools": fake_daemon.STATUS["pools"]},
             "check": {"pools": fake_daemon.STATUS["pools"]},
+            "bind web 5": fake_daemon.bind({"pod": "web", "pid": 5}),
             "history": {"events": fake_daemon.EVENTS[::-1]},
             "list": {"allocations": [row for reply in fake_daemon.listed({})
                                      for row in reply["allocations"]]},
