@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "allocation.h"
 #include "failure.h"
+#include "foreign.h"
 #include "options.h"
 
 #include <string.h>
@@ -74,7 +75,7 @@ static bool find_state(const struct context *context, enum subidd_state *ret)
 	return false;
 }
 
-static enum exit_status run(struct context *context)
+static enum exit_status list_allocations(struct context *context)
 {
 	_cleanup_(subidd_iterator_freep) struct subidd_iterator *iterator = NULL;
 	enum subidd_state state;
@@ -88,6 +89,15 @@ static enum exit_status run(struct context *context)
 	return r < 0 ? failure(context, r) : STATUS_DONE;
 }
 
+static enum exit_status run(struct context *context)
+{
+	if (!context->options[OPTION_FOREIGN])
+		return list_allocations(context);
+	if (context->options[OPTION_STATE])
+		return options_refuse(context->verb, "--foreign and --state exclude each other");
+	return list_foreign(context);
+}
+
 const struct verb list_verb = {
 	.name = "list",
 	.arguments = "",
@@ -95,12 +105,17 @@ const struct verb list_verb = {
 	.help = "Lists the allocations in the order of their ranges. SINCE is when the pod got the range,\n"
 		"of a released one when it gave it back.\n"
 		"\n"
+		"With --foreign: ranges of the pools that something uses which did not ask for them, and a\n"
+		"process that does; nobody gets them meanwhile. Those without a PID stand in files of the\n"
+		"kubelet.\n"
+		"\n"
 		"Options:\n"
 		"  --pool POOL          only those of this pool\n"
 		"  --state STATE        only those that are active, draining or released\n"
+		"  --foreign            what is in use and was not asked for\n"
 		"\n"
 		"Example:\n"
 		"  subidctl --json list --pool kubelet --state active\n",
-	.options = OPTION_BIT(OPTION_POOL) | OPTION_BIT(OPTION_STATE),
+	.options = OPTION_BIT(OPTION_POOL) | OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_FOREIGN),
 	.run = run,
 };

@@ -34,6 +34,7 @@ static const struct option long_options[] = {
 	{ "created-before", required_argument, NULL, CODE(OPTION_CREATED_BEFORE) },
 	{ "dry-run", no_argument, NULL, CODE(OPTION_DRY_RUN) },
 	{ "none-alive", no_argument, NULL, CODE(OPTION_NONE_ALIVE) },
+	{ "foreign", no_argument, NULL, CODE(OPTION_FOREIGN) },
 	{},
 };
 _Static_assert(ELEMENTS_OF(long_options) == N_OPTIONS + 1, "a row for each option");

@@ -9,15 +9,15 @@
 static const struct column columns[] = {
 	{ "POOL" },	      { "OWNER" },	    { "STATE" },	  { "RANGE" },
 	{ "UNIT", true },     { "PODS", true },	    { "CAPACITY", true }, { "ACTIVE", true },
-	{ "DRAINING", true }, { "RELEASED", true }, { "FOREIGN", true },  { "FREE", true },
-	{ "OUTSIDE", true },
+	{ "DRAINING", true }, { "RELEASED", true }, { "WAITING", true },  { "FOREIGN", true },
+	{ "FREE", true },     { "OUTSIDE", true },
 };
 
 static void add_row(struct table *table, const struct subidd_pool *pool)
 {
-	const uint32_t numbers[] = { pool->unit,    pool->max_pods, pool->capacity,
-				     pool->active,  pool->draining, pool->released,
-				     pool->foreign, pool->free,	    pool->outside };
+	const uint32_t numbers[] = { pool->unit,     pool->max_pods, pool->capacity, pool->active,
+				     pool->draining, pool->released, pool->waiting,  pool->foreign,
+				     pool->free,     pool->outside };
 
 	table_add(table, COLOUR_NONE, "%s", pool->name);
 	table_add(table, COLOUR_NONE, "%s", pool->owner);

@@ -26,7 +26,7 @@ def mapped(value, **more):
 def pool(name, **more):
     return {"name": name, "owner": name, "valid": True, "start": 65536, "count": 7208960,
             "unit": 65536, "maxPods": 110, "capacity": 110, "active": 3, "draining": 1,
-            "released": 1, "foreign": 0, "free": 106, "outside": 0, "findings": [], **more}
+            "released": 1, "waiting": 1, "foreign": 2, "free": 104, "outside": 0, "findings": [], **more}
 
 
 WEB = allocation("web", 131072)
@@ -66,7 +66,7 @@ EVENTS = [
     event(14, "hummed", cause="joy"),
 ]
 BROKEN = pool("broken", valid=False, start=0, count=0, capacity=0, active=0, draining=0, released=0,
-              free=0, outside=2, findings=[
+              waiting=0, foreign=0, free=0, outside=2, findings=[
                   {"rule": "start-unaligned", "level": "error", "file": "/etc/subuid", "line": 3,
                    "message": "the start 65537 is no multiple of 65536"},
                   {"rule": "no-owner-account", "level": "error",
@@ -74,8 +74,10 @@ BROKEN = pool("broken", valid=False, start=0, count=0, capacity=0, active=0, dra
                   {"rule": "well-known-range", "level": "warning", "file": "/etc/subgid",
                    "message": "it crosses 100000-600100000"}])
 STATUS = {"version": "0.1.0", "startedAt": CREATED, "pools": [pool("kubelet"), BROKEN],
-          "store": {"path": "/var/lib/subidd/allocations.db", "schema": 1, "allocations": 5,
-                    "size": 36864},
+          "store": {"path": "/var/lib/subidd/allocations.db", "schema": 2, "allocations": 5,
+                    "events": 14, "size": 36864},
+          "scan": {"blind": False, "message": None, "lastAt": CREATED + 5_000_000,
+                   "processes": 250, "cost": 743},
           "clients": {"connections": 1, "maxConnections": 1024, "refused": 0, "calls": 17}}
 
 
@@ -183,7 +185,22 @@ def history(parameters):
     yield {"events": events[3:]}
 
 
-STREAMS = {"List": listed, "History": history}
+FOREIGN = [
+    {"pool": "kubelet", "start": 458752, "count": 65536, "pid": 815, "command": "conmon"},
+    {"pool": "kubelet", "start": 500000, "count": 3, "pid": 12345, "command": "a\x1b[31m"},
+    {"pool": "kubelet", "start": 1048576, "count": 65536, "command": "kubelet"},
+    {"pool": "broken", "start": 2097152, "count": 65536}]
+
+
+def foreign(parameters):
+    if parameters.get("pool") == "nowhere":
+        raise Refused(INTERFACE + "NoSuchPool", pool="nowhere")
+    rows = [row for row in FOREIGN if parameters.get("pool") in (None, row["pool"])]
+    yield {"foreign": rows[:1]}
+    yield {"foreign": rows[1:]}
+
+
+STREAMS = {"List": listed, "History": history, "ListForeign": foreign}
 METHODS = {"Allocate": allocate, "Release": release, "Get": get, "Lookup": lookup, "Bind": bind,
            "Reconcile": reconcile,
            "GetStatus": lambda parameters: STATUS, "Reload": lambda parameters: {"pools": STATUS["pools"]}}

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import queue
+import re
 import shlex
 import signal
 import subprocess
@@ -63,6 +64,7 @@ def test_json(tap):
             "check": {"pools": fake_daemon.STATUS["pools"]},
             "bind web 5": fake_daemon.bind({"pod": "web", "pid": 5}),
             "history": {"events": fake_daemon.EVENTS[::-1]},
+            "list --foreign": {"foreign": fake_daemon.FOREIGN},
             "list": {"allocations": [row for reply in fake_daemon.listed({})
                                      for row in reply["allocations"]]},
             "list --pool many": {"allocations": [row for reply in fake_daemon.listed({"pool": "many"})
@@ -103,6 +105,16 @@ def test_sound_pools(tap, daemon):
                                 capture_output=True, check=False)
         tap.equal(f"{command} of sound pools", (result.stdout[-len(wanted):], result.returncode),
                   (wanted, 0))
+    for scan, wanted in (
+            ({"blind": True, "message": "PID 1 is in a user namespace", "processes": 3, "cost": 1},
+             "blind: PID 1 is in a user namespace; a released range is free after BlindDrainSec= alone"),
+            ({"blind": True, "processes": 3, "cost": 1},
+             "blind: not all processes can be seen; a released range is free after BlindDrainSec= alone"),
+            ({"blind": False, "processes": 0, "cost": 0}, "none was done so far")):
+        daemon.status = {**fake_daemon.STATUS, "scan": scan}
+        result = subprocess.run(["subidctl", "status"], env=ENVIRONMENT, text=True,
+                                capture_output=True, check=False)
+        tap.equal(f"status: {wanted}", re.findall(r"^scan +(.*)$", result.stdout, re.M), [wanted])
     daemon.status = None
 
 

@@ -26,7 +26,8 @@ def mask(text):
     """Times, versions and sizes are different each time, and so is the scratch folder."""
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
     text = re.sub(r'("(?:createdAt|releasedAt|startedAt)":)\d+', r"\1TIME", text)
-    text = re.sub(r"(schema \d+, \d+ allocations, )\d+ bytes", r"\1SIZE bytes", text)
+    text = re.sub(r"(schema \d+, \d+ allocations, )\d+ events, \d+ bytes", r"\1N events, SIZE bytes", text)
+    text = re.sub(r"\d+ processes in [\d.]+ ms", "N processes in N ms", text)
     return text.replace(os.getcwd() + "/", "")
 
 
