@@ -182,11 +182,11 @@ static int set_up_server(struct daemon *d)
 	d->interface_list[0] = &d->interfaces[0];
 	d->interface_list[1] = &d->interfaces[1];
 	limits = get_limits(&most_processes);
-	r = server_new(d->event, d->interface_list, ELEMENTS_OF(d->interface_list), &limits, &hooks,
-		       &d->server);
-	return r < 0 ? r
-		     : life_new(d->event, d->allocator, most_processes, daemon_changed, d,
-				&d->life);
+	r = life_new(d->event, d->allocator, most_processes, daemon_changed, d, &d->life);
+	if (r < 0)
+		return r;
+	return server_new(d->event, d->interface_list, ELEMENTS_OF(d->interface_list), &limits,
+			  &hooks, &d->server);
 }
 
 /* The group is only looked up where the socket is the system's. */
