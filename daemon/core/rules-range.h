@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The range that an entry claims for a pool. */
-struct claim {
+/* The range that an entry names for a pool. */
+struct entry_range {
 	bool present; /* is there such an entry, and is it readable? */
 	uint64_t start;
 	uint64_t count;
@@ -21,17 +21,19 @@ struct claim {
 	const char *noun; /* "range" if UIDs and GIDs agree, else "UID range" or "GID range" */
 };
 
-/* First ID behind the claim, or UINT64_MAX where that does not fit. */
-static inline uint64_t claim_end(const struct claim *claim)
+/* First ID behind the range, or UINT64_MAX where that does not fit. */
+static inline uint64_t entry_range_end(const struct entry_range *range)
 {
-	return claim->count > UINT64_MAX - claim->start ? UINT64_MAX : claim->start + claim->count;
+	return range->count > UINT64_MAX - range->start ? UINT64_MAX : range->start + range->count;
 }
 
-static inline bool claim_overlaps(const struct claim *claim, uint64_t start, uint64_t end)
+static inline bool entry_range_overlaps(const struct entry_range *range, uint64_t start,
+					uint64_t end)
 {
-	return claim->count > 0 && start < end && claim->start < end && start < claim_end(claim);
+	return range->count > 0 && start < end && range->start < end &&
+	       start < entry_range_end(range);
 }
 
-/* Judges the claim by itself and adds to the pool's findings. Returns 0 or -ENOMEM. */
-int rules_check_range(const struct pool_settings *settings, const struct claim *claim,
+/* Judges the range by itself and adds to the pool's findings. Returns 0 or -ENOMEM. */
+int rules_check_range(const struct pool_settings *settings, const struct entry_range *range,
 		      struct findings *findings);

@@ -24,7 +24,7 @@ struct check {
 	const struct pool_settings *settings;
 	struct findings *findings;
 	struct entry_owner owner;
-	struct claim claims[N_ID_KINDS];
+	struct entry_range ranges[N_ID_KINDS];
 	size_t n_lines[N_ID_KINDS]; /* of the owner, broken ones included */
 };
 
@@ -108,15 +108,15 @@ static int take_own_line(struct check *check, enum id_kind kind, const struct su
 			 enum entry_fault fault, uint32_t *second_line)
 {
 	const struct subid_list *list = check->facts->own[kind];
-	struct claim *claim = &check->claims[kind];
+	struct entry_range *range = &check->ranges[kind];
 
 	if (++check->n_lines[kind] == 2)
 		*second_line = entry->line;
 	if (fault != ENTRY_GOOD)
 		return add_malformed(check, list, entry, fault, LEVEL_ERROR);
-	if (!claim->present)
-		*claim = (struct claim){ true,	     entry->start, entry->count,
-					 list->file, entry->line,  range_nouns[kind] };
+	if (!range->present)
+		*range = (struct entry_range){ true,	   entry->start, entry->count,
+					       list->file, entry->line,	 range_nouns[kind] };
 	if (entry->line != list->unfinished_line)
 		return 0;
 	return findings_add(
@@ -153,7 +153,7 @@ static int check_own_lines(struct check *check, enum id_kind kind)
 
 static int check_mismatch(struct check *check)
 {
-	struct claim *uids = &check->claims[ID_UID], *gids = &check->claims[ID_GID];
+	struct entry_range *uids = &check->ranges[ID_UID], *gids = &check->ranges[ID_GID];
 
 	if (!uids->present || !gids->present)
 		return 0;
@@ -172,7 +172,7 @@ static int check_mismatch(struct check *check)
 
 static int check_ranges(struct check *check)
 {
-	const struct claim *uids = &check->claims[ID_UID], *gids = &check->claims[ID_GID];
+	const struct entry_range *uids = &check->ranges[ID_UID], *gids = &check->ranges[ID_GID];
 	bool same = uids->present && gids->present && uids->noun == gids->noun;
 	int r = 0;
 
@@ -186,20 +186,20 @@ static int check_ranges(struct check *check)
 static int check_other_line(struct check *check, enum id_kind kind, const struct subid_entry *entry)
 {
 	const struct subid_list *list = check->facts->others[kind];
-	const struct claim *claim = &check->claims[kind];
-	struct claim other = { .start = entry->start, .count = entry->count };
+	const struct entry_range *range = &check->ranges[kind];
+	struct entry_range other = { .start = entry->start, .count = entry->count };
 	int shown = entry->owner_length < SHOWN_NAME ? (int)entry->owner_length : SHOWN_NAME;
 
 	if (entry->fault != ENTRY_GOOD)
 		return add_malformed(check, list, entry, entry->fault, LEVEL_WARNING);
-	if (!claim->present || !claim_overlaps(claim, other.start, claim_end(&other)))
+	if (!range->present || !entry_range_overlaps(range, other.start, entry_range_end(&other)))
 		return 0;
 	return findings_add(check->findings, RULE_OVERLAPS_ENTRY, LEVEL_ERROR, list->file,
 			    entry->line,
 			    "the line of %.*s gives it %" PRIu64 ":%" PRIu64
 			    ", which overlaps %" PRIu64 ":%" PRIu64 " of %s: move one of them",
-			    shown, entry->owner, entry->start, entry->count, claim->start,
-			    claim->count, check->settings->owner);
+			    shown, entry->owner, entry->start, entry->count, range->start,
+			    range->count, check->settings->owner);
 }
 
 static int check_other_lines(struct check *check, enum id_kind kind)
@@ -219,9 +219,9 @@ static int check_other_lines(struct check *check, enum id_kind kind)
 	return 0;
 }
 
-static bool claim_contains(const struct claim *claim, uint32_t id)
+static bool entry_range_contains(const struct entry_range *range, uint32_t id)
 {
-	return claim->present && claim_overlaps(claim, id, (uint64_t)id + 1);
+	return range->present && entry_range_overlaps(range, id, (uint64_t)id + 1);
 }
 
 /* One finding an account: its own ID first, else its primary group. */
@@ -237,8 +237,8 @@ static int check_account_list(struct check *check, const struct account_list *ac
 				    check->settings->owner, accounts->problem);
 	for (size_t i = 0; i < accounts->n_items; i++) {
 		const struct account *account = &accounts->items[i];
-		bool by_id = claim_contains(&check->claims[kind], account->id);
-		bool by_gid = claim_contains(&check->claims[ID_GID], account->gid);
+		bool by_id = entry_range_contains(&check->ranges[kind], account->id);
+		bool by_gid = entry_range_contains(&check->ranges[ID_GID], account->gid);
 		int r;
 
 		if (!by_id && !by_gid)
@@ -268,14 +268,15 @@ static int check_pool(struct check *check)
 	return check_account_list(check, check->facts->groups, ID_GID);
 }
 
-/* Says so if the pool's claim overlaps the other pool's. */
+/* Says so if the pool's range overlaps the other pool's. */
 static int check_other_pool(struct check *check, const struct check *other)
 {
 	for (int kind = 0; kind < N_ID_KINDS; kind++) {
-		const struct claim *ours = &check->claims[kind], *theirs = &other->claims[kind];
+		const struct entry_range *ours = &check->ranges[kind],
+					 *theirs = &other->ranges[kind];
 
 		if (!ours->present || !theirs->present ||
-		    !claim_overlaps(ours, theirs->start, claim_end(theirs)))
+		    !entry_range_overlaps(ours, theirs->start, entry_range_end(theirs)))
 			continue;
 		return findings_add(check->findings, RULE_OVERLAPS_ENTRY, LEVEL_ERROR, ours->file,
 				    ours->line,
@@ -310,13 +311,13 @@ static void fill_pool(const struct pool_settings *settings, struct pool *ret)
 	ret->range = (struct id_range){ 0 };
 }
 
-/* Without an error the claim fits into 32 bits and has a unit at least. */
-static int finish_pool(const struct claim *claim, struct pool *pool)
+/* Without an error the range fits into 32 bits and has a unit at least. */
+static int finish_pool(const struct entry_range *range, struct pool *pool)
 {
 	pool->valid = pool->findings.n_errors == 0;
 	if (pool->valid) {
-		pool->range.start = (uint32_t)claim->start;
-		pool->range.count = (uint32_t)claim->count / pool->unit * pool->unit;
+		pool->range.start = (uint32_t)range->start;
+		pool->range.count = (uint32_t)range->count / pool->unit * pool->unit;
 	}
 	return findings_finish(&pool->findings);
 }
@@ -336,6 +337,6 @@ int rules_check(const struct pool_facts *facts, struct pool *pools, size_t n_poo
 	if (r == 0)
 		r = check_other_pools(checks, n_pools);
 	for (size_t i = 0; r == 0 && i < n_pools; i++)
-		r = finish_pool(&checks[i].claims[ID_UID], &pools[i]);
+		r = finish_pool(&checks[i].ranges[ID_UID], &pools[i]);
 	return r;
 }
