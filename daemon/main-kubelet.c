@@ -136,7 +136,7 @@ static void finish(struct kubelet *kubelet, int r, uint64_t cost)
 
 	if (r < 0) {
 		scan_stop(kubelet);
-		kubelet->is_due = false;
+		kubelet->is_due = kubelet->is_wanted = false;
 		kubelet->must_read_rows = kubelet->is_finished = true;
 	}
 	if (kubelet->is_finished)
@@ -237,13 +237,10 @@ static bool is_listed(const struct pods_folder *folder, const struct kubelet_fol
 	return false;
 }
 
-/* An allocation of another folder, or of one that is none of the pool's any more. */
-static void distrust_rows(struct kubelet *kubelet)
+static void distrust(struct kubelet *kubelet)
 {
 	scan_stop(kubelet);
-	kubelet->must_read_rows = kubelet->must_await = kubelet->has_claims = true;
-	kubelet->earliest = 0;
-	kubelet_want_scan(kubelet);
+	kubelet->must_read_rows = kubelet->has_claims = true;
 }
 
 int kubelet_set_folders(struct kubelet *kubelet, const struct kubelet_folder *folders,
@@ -269,14 +266,21 @@ int kubelet_set_folders(struct kubelet *kubelet, const struct kubelet_folder *fo
 		TAILQ_INSERT_TAIL(&kubelet->folders, folder, link);
 		is_changed = true;
 	}
-	if (is_changed)
-		distrust_rows(kubelet);
+	if (!is_changed)
+		return 0;
+	distrust(kubelet);
+	kubelet->must_await = true;
+	kubelet->earliest = 0;
+	kubelet_want_scan(kubelet);
 	return 0;
 }
 
+/* Not at once: what could not be written may not be writable for long. */
 void kubelet_distrust(struct kubelet *kubelet)
 {
-	distrust_rows(kubelet);
+	distrust(kubelet);
+	kubelet->is_wanted = false;
+	schedule(kubelet, 0);
 }
 
 const struct findings *kubelet_findings(const struct kubelet *kubelet, const char *pool)

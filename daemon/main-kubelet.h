@@ -48,7 +48,9 @@ int kubelet_set_folders(struct kubelet *kubelet, const struct kubelet_folder *fo
 /* Looks at everything now, to the end. Returns 0, or a negative errno if the allocator failed. */
 int kubelet_scan(struct kubelet *kubelet);
 
-/* To be called after a commit that failed: what was taken over may be lost, and is looked at anew.
+/*
+ * To be called after a commit that failed: what was taken over may be lost, and the next look at
+ * everything, after the interval, takes it over again.
  */
 void kubelet_distrust(struct kubelet *kubelet);
 

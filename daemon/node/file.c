@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define READ_AHEAD 4096 /* room to start with behind the size that the file claims */
+#define READ_AHEAD 128 /* room to start with behind the size that the file claims */
 
 static int check_type(int fd, size_t max, size_t *ret_size)
 {

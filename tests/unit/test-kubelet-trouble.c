@@ -266,6 +266,7 @@ static void test_broken_store(void **state)
 	settle(&rig);
 	rig_release(&rig, "a");
 	rig_adopt(&rig, POOL, "b", 3);
+	assert_int_equal(kubelet_set_interval(rig.kubelet, 100 * 1000), 0);
 	kubelet_distrust(rig.kubelet);
 	until_start(&rig, "a", 2);
 	until_start(&rig, "b", 0);
