@@ -93,7 +93,7 @@ void spot_watch(struct spot *spot, const char *path)
 	struct kubelet *kubelet = spot->folder->kubelet;
 	int wd;
 
-	if (spot->wd >= 0 || (kubelet->lacks_watches && spot->pod))
+	if (spot->wd >= 0 || kubelet->inotify_fd < 0 || (kubelet->lacks_watches && spot->pod))
 		return;
 	wd = inotify_add_watch(kubelet->inotify_fd, path,
 			       EVENTS | (spot->pod ? IN_DONT_FOLLOW : 0));
@@ -161,13 +161,16 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 	return 0;
 }
 
+/* Without a descriptor, of which a user has 128, the scans have to do. */
 int spots_open(struct kubelet *kubelet)
 {
 	int r;
 
 	kubelet->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (kubelet->inotify_fd < 0)
-		return -errno;
+	if (kubelet->inotify_fd < 0) {
+		say_no_watches(kubelet);
+		return 0;
+	}
 	r = sd_event_add_io(kubelet->event, &kubelet->inotify_source, kubelet->inotify_fd, EPOLLIN,
 			    on_readable, kubelet);
 	if (r >= 0)

@@ -28,6 +28,18 @@ int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask)
 	return __real_inotify_add_watch(fd, path, mask);
 }
 
+static bool has_no_instance;
+int __real_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags);
+
+int __wrap_inotify_init1(int flags)
+{
+	if (!has_no_instance)
+		return __real_inotify_init1(flags);
+	errno = EMFILE;
+	return -1;
+}
+
 static const char *name_of(uint32_t i)
 {
 	static char names[4][16];
@@ -103,6 +115,24 @@ static void test_no_watches(void **state)
 	n_left = -1;
 	assert_int_equal(kubelet_scan(rig.kubelet), 0);
 	assert_int_equal(kubelet_count(rig.kubelet).n_watches, 11);
+	rig_drop(&rig);
+}
+
+static void test_no_instance(void **state)
+{
+	struct kubelet_rig rig;
+
+	(void)state;
+	rig_make(&rig);
+	has_no_instance = true;
+	rig_start(&rig);
+	has_no_instance = false;
+	assert_int_equal(kubelet_set_interval(rig.kubelet, 20 * 1000), 0);
+	pod_make(&rig, "a");
+	pod_give(&rig, "a", 2);
+	until_start(&rig, "a", 2);
+	pod_remove(&rig, "a");
+	until_start(&rig, "a", 0);
 	rig_drop(&rig);
 }
 
@@ -209,9 +239,8 @@ static void test_many_findings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lost_events),
-		cmocka_unit_test(test_no_watches),
-		cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_lost_events),   cmocka_unit_test(test_no_watches),
+		cmocka_unit_test(test_no_instance),   cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_many_findings),
 	};
 
