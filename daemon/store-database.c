@@ -75,6 +75,7 @@ static int harden(sqlite3 *db)
 			    "PRAGMA locking_mode = EXCLUSIVE;"
 			    "PRAGMA cell_size_check = ON;"
 			    "PRAGMA mmap_size = 0;"
+			    "PRAGMA cache_spill = OFF;"
 			    "PRAGMA temp_store = MEMORY;",
 			    NULL, NULL, NULL);
 }
