@@ -130,7 +130,7 @@ int allocator_change_row(struct allocator *allocator, const struct allocation *b
 	if (r == 0)
 		r = derived_count(allocator, before, after);
 	if (r == 0)
-		r = derived_refresh(allocator, before ? before->range : after->range);
+		r = derived_refresh(allocator, before ? before->range : after->range, after);
 	return r;
 }
 

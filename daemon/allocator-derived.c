@@ -208,9 +208,14 @@ static bool is_claimed(const struct allocator *allocator, const struct pool *poo
 	       claims_find(&allocator->kubelet_claims, range);
 }
 
+/*
+ * Looks at the units of a range. ROW, if it is not NULL, is what has just been written there: where
+ * it fills all of the units, no other row can touch them and the store need not be asked.
+ */
 static int refresh_units(const struct allocator *allocator, const struct pool *pool,
-			 struct unit_map *map, struct id_range range)
+			 struct unit_map *map, struct id_range range, const struct allocation *row)
 {
+	struct id_range looked_at;
 	_cleanup_(freep) struct unit_view *units = NULL;
 	struct view view = { .pool = pool };
 	int r;
@@ -220,7 +225,11 @@ static int refresh_units(const struct allocator *allocator, const struct pool *p
 	units = view.units = calloc(view.n, sizeof(*units));
 	if (!units)
 		return -ENOMEM;
-	r = store_each_in(allocator->store, unit_range(pool, view.first, view.n), view_row, &view);
+	looked_at = unit_range(pool, view.first, view.n);
+	if (row && id_range_within(looked_at, row->range))
+		r = view_row(row, &view);
+	else
+		r = store_each_in(allocator->store, looked_at, view_row, &view);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < view.n; i++) {
@@ -235,13 +244,15 @@ static int refresh_units(const struct allocator *allocator, const struct pool *p
 	return 0;
 }
 
-int derived_refresh(struct allocator *allocator, struct id_range range)
+int derived_refresh(struct allocator *allocator, struct id_range range,
+		    const struct allocation *row)
 {
 	const struct pools *pools = &allocator->pools;
 	int r = 0;
 
 	for (size_t i = 0; i < pools->n_items && r == 0; i++)
-		r = refresh_units(allocator, &pools->items[i], &allocator->derived.maps[i], range);
+		r = refresh_units(allocator, &pools->items[i], &allocator->derived.maps[i], range,
+				  row);
 	return r;
 }
 
@@ -260,7 +271,7 @@ static int unclaim(const struct allocator *allocator, const struct pool *pool, s
 			unit++;
 		if (unit > begin)
 			r = refresh_units(allocator, pool, map,
-					  unit_range(pool, begin, unit - begin));
+					  unit_range(pool, begin, unit - begin), NULL);
 	}
 	return r;
 }

@@ -18,6 +18,7 @@ struct scene {
 	bool has_own;
 	struct allocation other; /* a row in the way */
 	bool has_other;
+	bool is_empty; /* no row at all */
 };
 
 /* Rows that are only kept for somebody to come back give way. */
@@ -27,6 +28,7 @@ static int look(const struct allocation *row, void *userdata)
 	bool is_same = strcmp(row->pod, scene->pod) == 0 &&
 		       id_range_equal(row->range, scene->range);
 
+	scene->is_empty = false;
 	if (row->state == ALLOCATION_RELEASED || is_same)
 		return 0;
 	scene->other = *row;
@@ -74,7 +76,7 @@ static int take(struct allocator *allocator, struct scene *scene, struct allocat
 	/* what the pod had before drains or is released: nobody comes back to it */
 	if (scene->has_own && !is_same)
 		r = allocator_disown(allocator, &scene->own);
-	if (r == 0 && !is_same)
+	if (r == 0 && !is_same && !scene->is_empty)
 		r = allocator_clear_range(allocator, scene->range, scene->pod, NULL, now);
 	if (r == 0)
 		r = allocator_change_row(allocator, is_same ? &scene->own : NULL, row);
@@ -87,7 +89,7 @@ static int take(struct allocator *allocator, struct scene *scene, struct allocat
 int allocator_adopt(struct allocator *allocator, const char *pool, const char *pod,
 		    struct id_range range, struct moment now, struct allocation *ret_other)
 {
-	struct scene scene = { .pod = pod, .range = range };
+	struct scene scene = { .pod = pod, .range = range, .is_empty = true };
 	struct allocation row = {
 		.range = range,
 		.state = ALLOCATION_ACTIVE,

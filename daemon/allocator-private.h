@@ -60,9 +60,10 @@ int derived_count(struct allocator *allocator, const struct allocation *before,
 
 /*
  * Looks each unit that the range touches up, once its rows and claims are what they will be: rows
- * need not be cut as the units are now.
+ * need not be cut as the units are now. ROW is the one that the range has now, NULL if it has none.
  */
-int derived_refresh(struct allocator *allocator, struct id_range range);
+int derived_refresh(struct allocator *allocator, struct id_range range,
+		    const struct allocation *row);
 
 /* Looks up what a set of claims, OLD, that became NEW can have changed. */
 int derived_refresh_claims(struct allocator *allocator, const struct claims *old,
