@@ -160,8 +160,9 @@ int allocator_process_ended(struct allocator *allocator, const char *pod,
 int allocator_each_bound(struct allocator *allocator, store_row_fn row, void *userdata);
 
 /*
- * The kubelet serves the pod with that range. Returns 0, also where that is known; CONFLICT with
- * what is in the way in *ret_other, whose pod is empty if nobody can come back to it.
+ * The kubelet serves the pod with that range; another one that it served the pod with before drains
+ * from now on. Returns 0, also where that is known; CONFLICT with what is in the way in *ret_other,
+ * whose pod is empty if nobody can come back to it.
  */
 int allocator_adopt(struct allocator *allocator, const char *pool, const char *pod,
 		    struct id_range range, struct moment now, struct allocation *ret_other);

@@ -11,7 +11,7 @@
 enum subidd_state {
 	SUBIDD_STATE_ANY = -1, /* for subidd_list() only */
 	SUBIDD_STATE_ACTIVE,   /* the pod has the range */
-	SUBIDD_STATE_DRAINING, /* released, but something alive still maps it */
+	SUBIDD_STATE_DRAINING, /* released, until nothing alive maps it */
 	SUBIDD_STATE_RELEASED, /* free, and kept for the same pod until another one takes it */
 };
 
@@ -121,7 +121,7 @@ struct subidd_pool {
 	uint32_t max_pods; /* number of pods that it must have room for */
 	uint32_t capacity; /* can be handed out, those in use included */
 	uint32_t active;   /* pods have them */
-	uint32_t draining; /* released, but something alive still maps them */
+	uint32_t draining; /* released, until nothing alive maps them */
 	uint32_t released; /* wait for their pod or another one */
 	uint32_t foreign;  /* in use by something that did not ask for them */
 	uint32_t free;	   /* can be handed out now: never used, or released and not waiting */
