@@ -35,6 +35,8 @@ static const struct option long_options[] = {
 	{ "dry-run", no_argument, NULL, CODE(OPTION_DRY_RUN) },
 	{ "none-alive", no_argument, NULL, CODE(OPTION_NONE_ALIVE) },
 	{ "foreign", no_argument, NULL, CODE(OPTION_FOREIGN) },
+	{ "file", required_argument, NULL, CODE(OPTION_FILE) },
+	{ "at", required_argument, NULL, CODE(OPTION_AT) },
 	{},
 };
 _Static_assert(ELEMENTS_OF(long_options) == N_OPTIONS + 1, "a row for each option");

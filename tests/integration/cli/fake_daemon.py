@@ -94,6 +94,8 @@ REFUSALS = {
     "none": Refused(INTERFACE + "NoSuchAllocation", pod="none"),
     "full": Refused(INTERFACE + "PoolExhausted", pool="kubelet", capacity=110, active=104,
                     draining=3, waiting=2, foreign=1),
+    "crowded": Refused(INTERFACE + "PoolExhausted", pool="kubelet", capacity=110, active=107,
+                       draining=3, waiting=0, foreign=0),
     "broken": Refused(INTERFACE + "InvalidPool", pool="broken", rule="start-unaligned",
                       message="/etc/subuid:3: the start 65537 is no multiple of 65536"),
     "large": Refused(INTERFACE + "CountMismatch", pod="large", have=65536, want=131072),
@@ -138,10 +140,15 @@ def get(parameters):
     return mapped(known[parameters["pod"]])
 
 
+OWNERS = [WEB, GONE, TIED]
+
+
 def lookup(parameters):
-    if parameters["id"] < 65536:
-        raise Refused(INTERFACE + "NoSuchAllocation", id=parameters["id"])
-    return {"allocation": WEB, "containerID": parameters["id"] - WEB["start"]}
+    number = parameters["id"]
+    for value in OWNERS if parameters.get("at", CREATED) >= CREATED else []:
+        if value["start"] <= number < value["start"] + value["count"]:
+            return {"allocation": value, "containerID": number - value["start"]}
+    raise Refused(INTERFACE + "NoSuchAllocation", id=number)
 
 
 def bind(parameters):

@@ -149,6 +149,103 @@ def test_watch(tap, daemon):
         "subidctl: the daemon at socket has closed the connection; see journalctl -u subidd\n", 3))
 
 
+def facts(rows):
+    """A table of facts as it is printed."""
+    return "".join(f"{name:<22}{value}\n" for name, value in rows.items())
+
+
+def web(**changes):
+    """The facts of an allocation."""
+    return facts({"pod": "web", "namespace/name": "default/web-0", "pool": "kubelet",
+                  "range": "131072:65536, the IDs 131072-196607", "state": "active",
+                  "origin": "request", "client": "UID 0", "created": "2023-11-14T22:13:20+00:00",
+                  **changes})
+
+
+HOST = "subidctl: UID 0 is the host's own: in no pool\nsubidctl: GID 0 is the host's own: in no pool\n"
+
+
+def whois(tap, name, arguments, wanted, status=0):
+    result = subprocess.run(["subidctl", "whois", *arguments], env=ENVIRONMENT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    tap.equal(f"whois of {name}", (result.stdout, result.returncode), (wanted, status))
+
+
+def ids(kind, host, inside):
+    return facts({f"{kind} on the host": host, f"{kind} in the container": inside})
+
+
+def test_whois_file(tap):
+    """The owner and the group of a file, and of a link itself."""
+    if os.geteuid() != 0:
+        return tap.skip("whois of files", "giving files away needs root")
+    for name, owner in ("both", (131105, 131106)), ("owner", (131072, 0)), ("free", (500000, 0)), \
+            ("two", (131072, 196609)):
+        pathlib.Path(name).touch()
+        os.chown(name, *owner)
+    os.symlink("both", "link")
+    whois(tap, "a file", ["--file", "both"], facts({"file": "both"}) + ids("UID", 131105, 33) +
+          ids("GID", 131106, 34) + web())
+    whois(tap, "a file of a group of the host", ["--file", "owner"], facts({"file": "owner"}) +
+          ids("UID", 131072, 0) + web() + "GID 0 is the host's own: in no pool\n")
+    whois(tap, "a link", ["--file", "link"], HOST, 1)
+    whois(tap, "a file of an unused ID", ["--file", "free"],
+          "subidctl: UID 500000 is no pod's, but lies in the pool kubelet\n" +
+          HOST.split("\n", 1)[1], 1)
+    whois(tap, "a file of two pods", ["--file", "two"], facts({"file": "two"}) +
+          ids("UID", 131072, 0) + web() + ids("GID", 196609, 1) +
+          web(pod="gone", range="196608:65536, the IDs 196608-262143", state="released",
+              released="2023-11-14T22:14:20+00:00"))
+    output = subprocess.run(["subidctl", "--json", "whois", "--file", "owner"], env=ENVIRONMENT,
+                            stdout=subprocess.PIPE, check=True).stdout
+    return tap.equal("--json whois of a file", json.loads(output),
+                     {"uid": {"id": 131072, **fake_daemon.lookup({"id": 131072})}, "gid": {"id": 0}})
+
+
+def test_whois_process(tap):
+    """A process is found by its own IDs, or by the maps of its user namespace."""
+    if os.geteuid() != 0:
+        return tap.skip("whois of processes", "other UIDs need root")
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, user=131105, group=131106,
+                          extra_groups=[]) as process:
+        pid = str(process.pid)
+        whois(tap, "a process", ["--pid", pid], facts({"process": f"{pid} (cat)"}) +
+              ids("UID", 131105, 33) + ids("GID", 131106, 34) + web())
+        whois(tap, "a process at another time", ["--pid", pid, "--at", "@1600000000.5"],
+              "subidctl: UID 131105 was no pod's at 2020-09-13T12:26:40+00:00, as far as is known\n"
+              "subidctl: GID 131106 was no pod's at 2020-09-13T12:26:40+00:00, as far as is known\n", 1)
+    whois(tap, "a process of the host", ["--pid", str(os.getpid())], HOST, 1)
+    whois(tap, "a process that has ended", ["--pid", pid], f"subidctl: there is no process {pid}\n", 1)
+    return test_whois_namespace(tap)
+
+
+def test_whois_namespace(tap):
+    # no other test has real maps in this range
+    start = 65536 * (1000 + (os.getpid() % 500) * 112)
+    fake_daemon.OWNERS.append(fake_daemon.allocation("web", start))
+    with subprocess.Popen(["unshare", "--user", "cat"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            os.write(process.stdin.fileno(), b"x")
+            process.stdout.read(1)   # unshare has become cat
+            for name in "uid_map", "gid_map":
+                pathlib.Path(f"/proc/{process.pid}/{name}").write_text(f"0 {start} 65536\n",
+                                                                        encoding="ascii")
+            whois(tap, "a user namespace", ["--pid", str(process.pid)],
+                  facts({"process": f"{process.pid} (cat)",
+                         "found by": "the maps of its user namespace"}) +
+                  ids("UID", start, 0) + ids("GID", start, 0) +
+                  web(range=f"{start}:65536, the IDs {start}-{start + 65535}"))
+            output = subprocess.run(["subidctl", "--json", "whois", "--pid", str(process.pid)],
+                                    env=ENVIRONMENT, stdout=subprocess.PIPE, check=True).stdout
+            return tap.equal("--json whois of a user namespace", list(json.loads(output)),
+                             ["uidMap", "gidMap"])
+        except OSError as error:
+            return tap.skip("whois of a user namespace", f"none can be made here: {error}")
+        finally:
+            process.stdin.close()
+
+
 def test_closed_socket(tap):
     """Somebody who may not open the socket is told how to get in."""
     name = "a socket that may not be opened"
@@ -183,6 +280,8 @@ def main():
         test_denied_reload(tap, daemon)
         test_sound_pools(tap, daemon)
         test_watch(tap, daemon)
+        test_whois_file(tap)
+        test_whois_process(tap)
         test_closed_socket(tap)
         daemon.close()
         os.chdir("/")

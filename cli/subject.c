@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "subject.h"
+
+#include "cleanup.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Opens a file of a process. Returns NULL and sets *ret_error where that fails. */
+static FILE *open_of(uint32_t pid, const char *name, int *ret_error)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	file = fopen(path, "re");
+	*ret_error = errno == ENOENT ? -ESRCH : -errno;
+	return file;
+}
+
+int subject_of_process(uint32_t pid, struct subject *ret)
+{
+	_cleanup_(fclosep) FILE *file = NULL;
+	_cleanup_(freep) char *line = NULL;
+	struct subject subject = {};
+	int r, n_found = 0;
+	size_t size = 0;
+
+	file = open_of(pid, "status", &r);
+	if (!file)
+		return r;
+	/* each ID is there four times: real, effective, saved, of the file system */
+	while (getline(&line, &size, file) >= 0) {
+		sscanf(line, "Name: %63[^\n]", subject.name); /* which may be empty */
+		n_found += sscanf(line, "Uid: %*u %" SCNu32, &subject.uid) == 1;
+		n_found += sscanf(line, "Gid: %*u %" SCNu32, &subject.gid) == 1;
+	}
+	if (n_found != 2) /* it ended meanwhile */
+		return -ESRCH;
+	*ret = subject;
+	return 0;
+}
+
+/* Reads uid_map or gid_map: the host ID of the first range in it. */
+static int read_map(uint32_t pid, const char *name, uint32_t *ret)
+{
+	_cleanup_(fclosep) FILE *file = NULL;
+	uint32_t inside, outside, count;
+	int r;
+
+	file = open_of(pid, name, &r);
+	if (!file)
+		return r;
+	if (fscanf(file, "%" SCNu32 " %" SCNu32 " %" SCNu32, &inside, &outside, &count) != 3)
+		return -ENOENT;
+	if (outside == 0 && count == UINT32_MAX)
+		return -ENOENT;
+	*ret = outside;
+	return 0;
+}
+
+int subject_use_maps(uint32_t pid, struct subject *subject)
+{
+	uint32_t uid, gid;
+	int r;
+
+	r = read_map(pid, "uid_map", &uid);
+	if (r == 0)
+		r = read_map(pid, "gid_map", &gid);
+	if (r < 0)
+		return r;
+	subject->uid = uid;
+	subject->gid = gid;
+	return 0;
+}
+
+int subject_of_file(const char *path, struct subject *ret)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	*ret = (struct subject){ .uid = st.st_uid, .gid = st.st_gid };
+	return 0;
+}
