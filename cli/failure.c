@@ -106,16 +106,20 @@ static char *exhausted_hint(const struct context *context)
 {
 	static const char *const held[] = { "active", "draining", "waiting", "foreign" };
 	_cleanup_(freep) char *hint = NULL;
-	int64_t free_units = 0, waiting = 0, n;
+	int64_t free_units = 0, draining = 0, waiting = 0, n;
 
 	if (subidd_client_error_int(context->client, "capacity", &free_units) < 0)
 		return NULL;
 	for (size_t i = 0; i < ELEMENTS_OF(held); i++)
 		if (subidd_client_error_int(context->client, held[i], &n) == 0)
 			free_units -= n;
+	subidd_client_error_int(context->client, "draining", &draining);
 	subidd_client_error_int(context->client, "waiting", &waiting);
 	if (free_units <= 0 && waiting > 0)
 		return copy("wait until ReuseDelaySec= of subidd.conf has passed, or lower it");
+	if (free_units <= 0 && draining > 0)
+		return copy("wait until nothing alive maps those that drain, or release pods that "
+			    "are gone");
 	if (free_units <= 0)
 		return copy("release pods that are gone, or give the pool's owner a larger range");
 	if (asprintf(&hint,

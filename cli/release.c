@@ -8,10 +8,7 @@ static void print_text(const char *pod, const struct subidd_result *result)
 
 	print_escaped(stdout, pod);
 	if (result->released && allocation)
-		printf(": released %u:%u%s\n", allocation->start, allocation->count,
-		       allocation->state == SUBIDD_STATE_DRAINING
-			       ? ", which drains: something alive still maps it"
-			       : "");
+		printf(": released %u:%u\n", allocation->start, allocation->count);
 	else if (result->released)
 		puts(": released");
 	else
@@ -51,7 +48,8 @@ const struct verb release_verb = {
 	.arguments = "POD...",
 	.summary = "give the ranges of pods back",
 	.help = "Gives the ranges of the pods back. A pod that has none, or had it released before, is no\n"
-		"error. After a refusal the other pods are released all the same.\n"
+		"error. After a refusal the other pods are released all the same. A range drains until nothing\n"
+		"alive maps it; only then can another pod have it.\n"
 		"\n"
 		"With --json: the reply of each call, one in a line, in the order of the pods.\n"
 		"\n"

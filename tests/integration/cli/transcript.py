@@ -22,22 +22,27 @@ def environment(**more):
             "LC_ALL": "C.UTF-8", "TERM": "xterm", **kept, **more}
 
 
-def run(command, env, mask=lambda text: text):
-    """The block of a command as it is now; MASK replaces what is different each time."""
-    result = subprocess.run(["/bin/sh", "-c", command], env=env, text=True, timeout=60,
+def same(text):
+    return text
+
+
+def run(command, env, mask=same, fill=same):
+    """The block of a command as it is now; MASK replaces what is different each time, FILL puts
+    that into the command."""
+    result = subprocess.run(["/bin/sh", "-c", fill(command)], env=env, text=True, timeout=60,
                             capture_output=True, stdin=subprocess.DEVNULL, check=False)
     errors = "".join(f"! {line}\n" for line in result.stderr.splitlines())
     return f"$ {command}\n{mask(result.stdout)}{mask(errors)}=> {result.returncode}\n"
 
 
-def compare(tap, path, env, mask=lambda text: text):
+def compare(tap, path, env, mask=same, fill=same):
     """Compares each block of the file with what its command does; with --update writes it anew."""
     blocks = re.findall(r"^#.*\n|^\$ (?:.*\n)*?=> \d+\n", path.read_text(encoding="utf-8"), re.MULTILINE)
     done = []
     for block in blocks:
         if block[0] == "$":
             command = block.split("\n", 1)[0].removeprefix("$ ")
-            done.append(run(command, env, mask))
+            done.append(run(command, env, mask, fill))
             if "--update" not in sys.argv:
                 tap.equal(command, done[-1], block)
         else:
