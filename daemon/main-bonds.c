@@ -31,8 +31,6 @@ struct bonds {
 	bool is_stale;	   /* a release of these may have been lost */
 };
 
-DEFINE_CLEANUP(struct bonds *, bonds_free)
-
 static int compare(const void *a, const void *b)
 {
 	return strcmp(((const struct bond *)a)->pod, ((const struct bond *)b)->pod);
