@@ -72,9 +72,12 @@ void allocator_free(struct allocator *allocator)
 	free(allocator);
 }
 
+/* What was before the clock began, in a pass for instance, was at its beginning. */
 uint64_t allocator_clock(const struct allocator *allocator, uint64_t boot)
 {
-	return boot + (uint64_t)allocator->clock_offset;
+	int64_t clock = (int64_t)boot + allocator->clock_offset;
+
+	return clock > 0 ? (uint64_t)clock : 0;
 }
 
 struct unit_wait allocator_wait(const struct allocator *allocator, struct moment now)
