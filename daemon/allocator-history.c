@@ -140,6 +140,18 @@ static int look_back(const struct event *event, void *userdata)
 	return 0;
 }
 
+/* Nobody comes back to a range after the pod has got another one: the newest of its own counts. */
+static int look_for_another(const struct event *event, void *userdata)
+{
+	struct past *past = userdata;
+
+	if (event->kind != EVENT_ALLOCATED && event->kind != EVENT_REVIVED &&
+	    event->kind != EVENT_ADOPTED)
+		return 0;
+	past->is_found = id_range_equal(event->range, past->allocation.range);
+	return 1;
+}
+
 /* An allocation that is older than the history: as it is now, if it was there already. */
 static int lookup_old(struct allocator *allocator, uint32_t id, uint64_t at, struct past *past)
 {
@@ -169,6 +181,12 @@ int allocator_lookup_at(struct allocator *allocator, uint32_t id, uint64_t at,
 		r = store_each_event(allocator->store, &query, look_back, &past);
 	if (r == 0)
 		r = lookup_old(allocator, id, at, &past);
+	if (r >= 0 && past.is_found) {
+		query = (struct event_query){ .pod = past.allocation.pod,
+					      .until = at,
+					      .before = UINT64_MAX };
+		r = store_each_event(allocator->store, &query, look_for_another, &past);
+	}
 	if (r < 0)
 		return allocator_failed(allocator, r);
 	if (!past.is_found)
