@@ -9,11 +9,9 @@ struct allocation answer;
 struct refusal refusal;
 enum allocate_outcome outcome;
 
-#define SECOND UINT64_C(1000000)
-
 static const struct requester root = { 0, 1, true };
-struct moment the_time = { 1700000000000000, 1000 * SECOND };
-const char *boot_id = "11111111-1111-1111-1111-111111111111";
+struct moment the_time;
+const char *boot_id;
 static int n_fds;
 
 static void open_all(void)
@@ -29,6 +27,8 @@ static void open_all(void)
 int allocator_setup(void **state)
 {
 	(void)state;
+	the_time = (struct moment){ 1700000000000000, 1000 * SECOND };
+	boot_id = "11111111-1111-1111-1111-111111111111";
 	n_fds = count_fds();
 	folder_make(&folder);
 	open_all();

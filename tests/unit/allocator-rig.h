@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #define U 65536u
+#define SECOND UINT64_C(1000000)
 
 extern struct folder folder;
 extern struct allocator *allocator;
