@@ -37,7 +37,7 @@ int allocator_add_event(struct allocator *allocator, const struct event *event)
 {
 	int r = store_insert_event(allocator->store, event);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	allocator->n_events++;
 	allocator->event_time = event->time;

@@ -32,6 +32,8 @@ static int set_clock(struct store *store, const char *boot_id, struct moment now
 	r = store_begin(store);
 	if (r == 0)
 		r = store_set_clock(store, &clock);
+	if (r > 0)
+		r = -EUCLEAN;
 	return r < 0 ? r : store_commit(store);
 }
 
@@ -113,7 +115,7 @@ static int note_pool(struct allocator *allocator, const struct pool *pool, struc
 	snprintf(is.name, sizeof(is.name), "%s", pool->name);
 	snprintf(event.pool, sizeof(event.pool), "%s", pool->name);
 	r = store_put_pool(allocator->store, &is);
-	return r < 0 ? r : allocator_add_event(allocator, &event);
+	return r != 0 ? r : allocator_add_event(allocator, &event);
 }
 
 static int note_pools(struct allocator *allocator, const struct pools *pools, struct moment now)
