@@ -16,6 +16,7 @@ struct scene {
 	struct id_range range;
 	struct allocation own; /* the pod's row */
 	bool has_own;
+	bool has_vanished;	 /* it is of a file that names another range now */
 	struct allocation other; /* a row in the way */
 	bool has_other;
 	bool is_empty; /* no row at all */
@@ -36,30 +37,20 @@ static int look(const struct allocation *row, void *userdata)
 	return 1;
 }
 
-/* A file that names another range than before: the one before has vanished. */
-static int find_own(struct allocator *allocator, struct scene *scene, struct moment now)
+static int find(struct allocator *allocator, struct scene *scene)
 {
 	int r = store_get(allocator->store, scene->pod, &scene->own);
-
-	if (r != 0 || scene->own.state != ALLOCATION_ACTIVE ||
-	    scene->own.origin != ORIGIN_KUBELET || id_range_equal(scene->own.range, scene->range))
-		return r;
-	r = allocator_vanish(allocator, scene->pod, now);
-	return r < 0 ? r : store_get(allocator->store, scene->pod, &scene->own);
-}
-
-static int find(struct allocator *allocator, struct scene *scene, struct moment now)
-{
-	int r = find_own(allocator, scene, now);
 
 	scene->has_own = r == 0;
 	if (r >= 0)
 		r = store_each_in(allocator->store, scene->range, look, scene);
 	if (r < 0)
 		return allocator_failed(allocator, r);
-	if (!scene->has_other && scene->has_own && scene->own.state == ALLOCATION_ACTIVE &&
-	    scene->own.origin == ORIGIN_REQUEST &&
-	    !id_range_equal(scene->own.range, scene->range)) {
+	if (!scene->has_own || scene->own.state != ALLOCATION_ACTIVE ||
+	    id_range_equal(scene->own.range, scene->range))
+		return 0;
+	scene->has_vanished = scene->own.origin == ORIGIN_KUBELET;
+	if (!scene->has_vanished && !scene->has_other) {
 		scene->other = scene->own;
 		scene->has_other = true;
 	}
@@ -86,6 +77,27 @@ static int take(struct allocator *allocator, struct scene *scene, struct allocat
 	return allocator_add_event(allocator, &event);
 }
 
+static bool is_known(const struct scene *scene, const char *pool)
+{
+	return scene->has_own && scene->own.state == ALLOCATION_ACTIVE &&
+	       scene->own.origin == ORIGIN_KUBELET &&
+	       id_range_equal(scene->own.range, scene->range) && strcmp(scene->own.pool, pool) == 0;
+}
+
+/* What is in the way of the new range does not bring the one before back. */
+static int move(struct allocator *allocator, struct scene *scene, struct allocation *row,
+		struct moment now)
+{
+	int r = 0;
+
+	if (scene->has_vanished)
+		r = allocator_begin_drain(allocator, &scene->own, EVENT_VANISHED, CAUSE_NONE, NULL,
+					  now);
+	if (r == 0 && !scene->has_other)
+		r = take(allocator, scene, row, now);
+	return r;
+}
+
 int allocator_adopt(struct allocator *allocator, const char *pool, const char *pod,
 		    struct id_range range, struct moment now, struct allocation *ret_other)
 {
@@ -99,16 +111,14 @@ int allocator_adopt(struct allocator *allocator, const char *pool, const char *p
 	int r = allocator_ready(allocator);
 
 	if (r == 0)
-		r = find(allocator, &scene, now);
+		r = find(allocator, &scene);
 	if (r < 0)
 		return r;
-	if (scene.has_other) {
+	if (scene.has_other)
 		*ret_other = scene.other;
+	if (scene.has_other && !scene.has_vanished)
 		return ALLOCATOR_E_CONFLICT;
-	}
-	if (scene.has_own && scene.own.state == ALLOCATION_ACTIVE &&
-	    scene.own.origin == ORIGIN_KUBELET && id_range_equal(scene.own.range, range) &&
-	    strcmp(scene.own.pool, pool) == 0)
+	if (is_known(&scene, pool))
 		return 0;
 	snprintf(row.pod, sizeof(row.pod), "%s", pod);
 	snprintf(row.pool, sizeof(row.pool), "%s", pool);
@@ -119,7 +129,8 @@ int allocator_adopt(struct allocator *allocator, const char *pool, const char *p
 	r = allocator_begin_change(allocator);
 	if (r < 0)
 		return r;
-	return allocator_end_change(allocator, take(allocator, &scene, &row, now));
+	r = allocator_end_change(allocator, move(allocator, &scene, &row, now));
+	return r == 0 && scene.has_other ? (int)ALLOCATOR_E_CONFLICT : r;
 }
 
 int allocator_report_conflict(struct allocator *allocator, const char *pool, const char *pod,
