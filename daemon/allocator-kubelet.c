@@ -167,9 +167,5 @@ int allocator_vanish(struct allocator *allocator, const char *pod, struct moment
 
 int allocator_each_kubelet(struct allocator *allocator, store_row_fn row, void *userdata)
 {
-	int r = allocator_ready(allocator);
-
-	if (r == 0)
-		r = store_each_kubelet(allocator->store, 0, row, userdata);
-	return r < 0 ? allocator_failed(allocator, r) : r;
+	return allocator_each_found(allocator, store_each_kubelet, 0, row, userdata);
 }

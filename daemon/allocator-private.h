@@ -79,6 +79,13 @@ bool derived_in_pool(const struct pools *pools, const struct allocation *allocat
 bool touched_units(const struct pool *pool, struct id_range range, uint32_t *ret_first,
 		   uint32_t *ret_n);
 
+/* One of store_each_from() and its kin. */
+typedef int (*store_find_fn)(struct store *store, uint32_t first, store_row_fn row, void *userdata);
+
+/* As allocator_each(), but only the rows that FIND finds. */
+int allocator_each_found(struct allocator *allocator, store_find_fn find, uint32_t first,
+			 store_row_fn row, void *userdata);
+
 /* Keeps what the store says before something else is asked of it, and returns R. */
 int allocator_failed(struct allocator *allocator, int r);
 

@@ -218,9 +218,5 @@ int allocator_process_ended(struct allocator *allocator, const char *pod,
 
 int allocator_each_bound(struct allocator *allocator, store_row_fn row, void *userdata)
 {
-	int r = allocator_ready(allocator);
-
-	if (r == 0)
-		r = store_each_bound(allocator->store, 0, row, userdata);
-	return r < 0 ? allocator_failed(allocator, r) : r;
+	return allocator_each_found(allocator, store_each_bound, 0, row, userdata);
 }

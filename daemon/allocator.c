@@ -219,14 +219,20 @@ static int each_row(const struct allocation *row, void *userdata)
 	return each->row(&allocation, each->userdata);
 }
 
-int allocator_each(struct allocator *allocator, uint32_t first, store_row_fn row, void *userdata)
+int allocator_each_found(struct allocator *allocator, store_find_fn find, uint32_t first,
+			 store_row_fn row, void *userdata)
 {
 	struct each each = { allocator, row, userdata };
 	int r = allocator_ready(allocator);
 
 	if (r == 0)
-		r = store_each_from(allocator->store, first, each_row, &each);
+		r = find(allocator->store, first, each_row, &each);
 	return r < 0 ? allocator_failed(allocator, r) : r;
+}
+
+int allocator_each(struct allocator *allocator, uint32_t first, store_row_fn row, void *userdata)
+{
+	return allocator_each_found(allocator, store_each_from, first, row, userdata);
 }
 
 int allocator_store_facts(struct allocator *allocator, struct store_facts *ret)
