@@ -218,8 +218,10 @@ int unit_map_choose(const struct unit_map *map, uint32_t n_units, struct unit_wa
 	if (choose_fresh(map, n_units, ret_first))
 		return 1;
 	if (n_units == 1) {
+		if (is_waiting(&map->units[map->oldest], wait))
+			return 0;
 		*ret_first = map->oldest;
-		return !is_waiting(&map->units[map->oldest], wait);
+		return 1;
 	}
 	queue = calloc(map->n_units, sizeof(*queue));
 	if (!queue)
