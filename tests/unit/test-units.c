@@ -124,6 +124,61 @@ static void test_choices(void **state)
 	}
 }
 
+/* A digit D was released at the clock D + 1; it is NOW, and released units wait for DELAY. */
+static const struct {
+	const char *pool;
+	struct unit_wait wait;
+	uint32_t n_units, first, n_waiting;
+} waits[] = {
+	{ "0", { 0, 1 }, 1, 0, 0 },
+	{ "0", { 1, 1 }, 1, NONE, 1 },
+	{ "0", { 1, 2 }, 1, 0, 0 },
+	{ "0", { 5, 5 }, 1, NONE, 1 },
+	{ "0", { 5, 6 }, 1, 0, 0 },
+	{ "0", { UINT64_MAX, UINT64_MAX }, 1, NONE, 1 },
+	{ "0", { UINT64_MAX - 1, UINT64_MAX }, 1, 0, 0 },
+	/* a release in the future */
+	{ "9", { 1, 3 }, 1, NONE, 1 },
+	{ "9", { 0, 3 }, 1, 0, 0 },
+	/* never-used units never wait */
+	{ ".", { UINT64_MAX, 0 }, 1, 0, 0 },
+	{ "0.", { 9, 1 }, 1, 1, 1 },
+	{ "0.0", { 9, 1 }, 2, NONE, 2 },
+	/* the oldest one, or none */
+	{ "210", { 2, 3 }, 1, 2, 2 },
+	{ "210", { 2, 4 }, 1, 2, 1 },
+	{ "210", { 3, 3 }, 1, NONE, 3 },
+	{ "A3d1f2R0", { 3, 5 }, 1, 7, 2 },
+	/* runs that waiting units break */
+	{ "0120", { 3, 5 }, 2, 0, 1 },
+	{ "0910", { 3, 5 }, 2, 2, 1 },
+	{ "0910", { 3, 5 }, 3, NONE, 1 },
+	{ "0919", { 3, 5 }, 2, NONE, 2 },
+	{ ".9.", { 3, 5 }, 2, NONE, 1 },
+	{ ".9..", { 3, 5 }, 2, 2, 1 },
+	{ "9.0", { 3, 5 }, 2, 1, 1 },
+	{ "90129", { 3, 5 }, 2, 1, 3 },
+	{ "90129", { 3, 6 }, 3, 1, 2 },
+};
+
+static void test_waits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(waits); i++) {
+		_cleanup_(unit_map_done) struct unit_map map = map_of(waits[i].pool);
+		uint32_t first = NONE;
+		int r = unit_map_choose(&map, waits[i].n_units, waits[i].wait, &first);
+		uint32_t n = unit_map_n_waiting(&map, waits[i].wait);
+
+		if (first != waits[i].first || n != waits[i].n_waiting)
+			print_error("# case %zu, \"%s\": %d, %u wait\n", i, waits[i].pool,
+				    (int)first, n);
+		assert_int_equal(r, waits[i].first != NONE);
+		assert_int_equal(first, waits[i].first);
+		assert_int_equal(n, waits[i].n_waiting);
+	}
+}
+
 /* Rows come in any order, and several may touch one unit: the strongest state, the last release. */
 static void test_fill(void **state)
 {
@@ -221,136 +276,12 @@ static void test_done_twice(void **state)
 	unit_map_done(&map);
 }
 
-/* The dumbest model: what each unit is, searched from end to end. */
-struct model {
-	uint32_t n_units;
-	enum unit_state *states;
-	uint64_t *orders; /* of the release; 0 for a unit that is not released */
-};
-
-/* The latest release in a run, 0 if all of it is fresh; UINT64_MAX if not all of it is free. */
-static uint64_t model_latest(const struct model *model, uint32_t first, uint32_t n)
-{
-	uint64_t latest = 0;
-
-	for (uint32_t i = first; i < first + n; i++) {
-		if (model->states[i] > UNIT_RELEASED)
-			return UINT64_MAX;
-		if (model->orders[i] > latest)
-			latest = model->orders[i];
-	}
-	return latest;
-}
-
-static bool model_choose(const struct model *model, uint32_t n, uint32_t *ret)
-{
-	uint64_t best = UINT64_MAX;
-
-	for (uint32_t i = 0; n <= model->n_units && i <= model->n_units - n && best > 0; i++) {
-		uint64_t latest = model_latest(model, i, n);
-
-		if (latest < best) {
-			best = latest;
-			*ret = i;
-		}
-	}
-	return best != UINT64_MAX;
-}
-
-static void compare(const struct unit_map *map, const struct model *model)
-{
-	uint32_t n[N_UNIT_STATES] = {};
-
-	for (uint32_t i = 0; i < model->n_units; i++) {
-		assert_int_equal(unit_map_state(map, i), model->states[i]);
-		n[model->states[i]]++;
-	}
-	assert_memory_equal(n, map->n_in_state, sizeof(n));
-}
-
-static void set(struct unit_map *map, struct model *model, uint32_t unit, enum unit_state state,
-		uint64_t order)
-{
-	unit_map_set(map, unit, state, release(order));
-	model->states[unit] = state;
-	model->orders[unit] = state == UNIT_RELEASED ? order : 0;
-}
-
-/* A release in this step, or one that another row kept from an earlier step; all are different. */
-static uint64_t release_in(uint32_t step)
-{
-	return ((uint64_t)step + 1) << 32;
-}
-
-static uint64_t release_before(uint32_t step, uint64_t *random)
-{
-	return ((uint64_t)chance(random, step + 1) << 32) + step + 1;
-}
-
-/* A run is chosen by both and taken; or a unit becomes anything. */
-static void walk_step(struct unit_map *map, struct model *model, uint64_t *random, uint32_t step)
-{
-	uint32_t n = 1 + (chance(random, 4) == 0 ? chance(random, 5) : 0);
-	uint32_t chosen = NONE, expected = NONE, unit = chance(random, model->n_units);
-
-	assert_int_equal(unit_map_choose(map, n, no_wait, &chosen),
-			 model_choose(model, n, &expected));
-	assert_int_equal(chosen, expected);
-	if (chosen != NONE && chance(random, 2) == 0)
-		for (uint32_t i = chosen; i < chosen + n; i++)
-			set(map, model, i, UNIT_ACTIVE, 0);
-	else if (chance(random, 8) > 0)
-		set(map, model, unit, UNIT_RELEASED, release_in(step));
-	else if (chance(random, 4) == 0)
-		set(map, model, unit, UNIT_RELEASED, release_before(step, random));
-	else
-		set(map, model, unit, (enum unit_state)chance(random, N_UNIT_STATES),
-		    release_in(step));
-}
-
-static void random_walk(uint32_t n_units, uint32_t n_steps, uint64_t *random)
-{
-	_cleanup_(unit_map_done) struct unit_map map = {};
-	_cleanup_(freep) enum unit_state *states = calloc(n_units, sizeof(*states));
-	_cleanup_(freep) uint64_t *orders = calloc(n_units, sizeof(*orders));
-	struct model model = { n_units, states, orders };
-
-	assert_int_equal(unit_map_init(&map, n_units), 0);
-	for (uint32_t i = 0; i < n_units; i++) {
-		states[i] = (enum unit_state)chance(random, N_UNIT_STATES);
-		orders[i] = states[i] == UNIT_RELEASED ? i + 1 : 0;
-		unit_map_fill(&map, i, 1, states[i], release(orders[i]));
-	}
-	assert_int_equal(unit_map_seal(&map), 0);
-	for (uint32_t step = n_units; step < n_units + n_steps; step++) {
-		walk_step(&map, &model, random, step);
-		if (step % 1000 == 0)
-			compare(&map, &model);
-	}
-	compare(&map, &model);
-}
-
-static void test_random_walk(void **state)
-{
-	static const struct {
-		uint32_t n_units, n_steps;
-	} walks[] = {
-		{ 1, 10000 },	 { 2, 20000 },	  { 3, 20000 },	  { 7, 50000 },
-		{ 110, 100000 }, { 1000, 10000 }, { 65535, 500 },
-	};
-	uint64_t random = chance_begin();
-
-	(void)state;
-	for (size_t i = 0; i < ELEMENTS_OF(walks); i++)
-		random_walk(walks[i].n_units, walks[i].n_steps, &random);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choices),	   cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_fill_order), cmocka_unit_test(test_fresh_again),
-		cmocka_unit_test(test_done_twice), cmocka_unit_test(test_random_walk),
+		cmocka_unit_test(test_done_twice), cmocka_unit_test(test_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
