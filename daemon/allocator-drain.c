@@ -112,7 +112,7 @@ struct drain {
 	const struct allocator *allocator;
 	uint64_t before; /* rows that began to drain at this time of its clock or later must wait */
 	uint32_t n_looks;
-	uint32_t next;
+	uint64_t next; /* release to go on with */
 	struct allocation *rows;
 	size_t n_rows;
 };
@@ -136,7 +136,7 @@ static int look(const struct allocation *row, void *userdata)
 {
 	struct drain *drain = userdata;
 
-	drain->next = row->range.start;
+	drain->next = row->release_order;
 	if (drain->n_looks++ == LOOKS_AT_ONCE || drain->n_rows == DRAINED_AT_ONCE)
 		return 1;
 	if (is_over(drain, row))
@@ -146,7 +146,7 @@ static int look(const struct allocation *row, void *userdata)
 
 /*
  * The order and the clock of the release are those of its end: the unit that something lived in
- * until just now comes last.
+ * until just now comes last. Those that end together keep their order.
  */
 static int end_drain(struct allocator *allocator, const struct allocation *row, struct moment now)
 {

@@ -35,7 +35,7 @@ struct allocator {
 	uint64_t event_time;	      /* of the last one of them */
 	uint64_t last_event;	      /* sequence of the newest one that is durable */
 	uint64_t blind_since;	      /* on its clock; UINT64_MAX: all processes can be seen */
-	uint32_t drain_next;	      /* where allocator_drain() goes on */
+	uint64_t drain_next;	      /* the release that allocator_drain() goes on with */
 	bool is_stale;		      /* the derived part must be made anew before it is used */
 	bool must_reopen;	      /* the store failed to commit or to undo */
 	bool in_batch;		      /* there are changes to commit */

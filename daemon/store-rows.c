@@ -139,7 +139,7 @@ static int each(sqlite3_stmt *s, int bound, store_row_fn row, void *userdata)
 	return store_end_use(s, r);
 }
 
-static int each_from(struct store *store, enum statement statement, uint32_t first,
+static int each_from(struct store *store, enum statement statement, uint64_t first,
 		     store_row_fn row, void *userdata)
 {
 	sqlite3_stmt *s = store->statements[statement];
@@ -154,7 +154,7 @@ int store_each_from(struct store *store, uint32_t first, store_row_fn row, void 
 	return each_from(store, STATEMENT_EACH_FROM, first, row, userdata);
 }
 
-int store_each_draining(struct store *store, uint32_t first, store_row_fn row, void *userdata)
+int store_each_draining(struct store *store, uint64_t first, store_row_fn row, void *userdata)
 {
 	return each_from(store, STATEMENT_EACH_DRAINING, first, row, userdata);
 }

@@ -83,7 +83,7 @@ static const struct {
 	  " BEGIN SELECT RAISE(ABORT, 'the range overlaps an allocation'); END;"
 	  "CREATE TRIGGER allocation_range BEFORE UPDATE OF start, count ON allocation"
 	  " BEGIN SELECT RAISE(ABORT, 'the range of an allocation never changes'); END;"
-	  "CREATE INDEX allocation_draining ON allocation (start) WHERE state = 1;"
+	  "CREATE INDEX allocation_draining ON allocation (release_order) WHERE state = 1;"
 	  "CREATE INDEX allocation_bound ON allocation (start) WHERE pid IS NOT NULL;"
 	  "CREATE INDEX allocation_kubelet ON allocation (start) WHERE origin = 1 AND state = 0;"
 	  /* Only the oldest events are ever removed, and never the newest one: so the sequences

@@ -70,7 +70,8 @@ static const char *const sql[] = {
 			"?1") ", 0) AND start < ?2 AND start + count > ?1 ORDER BY start",
 	[STATEMENT_EACH_DRAINING] = "SELECT " COLUMNS
 				    " FROM allocation INDEXED BY allocation_draining"
-				    " WHERE state = 1 AND start >= ?1 ORDER BY start",
+				    " WHERE state = 1 AND release_order >= ?1"
+				    " ORDER BY release_order",
 	[STATEMENT_EACH_BOUND] = "SELECT " COLUMNS " FROM allocation INDEXED BY allocation_bound"
 				 " WHERE pid IS NOT NULL AND start >= ?1 ORDER BY start",
 	[STATEMENT_EACH_KUBELET] = "SELECT " COLUMNS

@@ -90,10 +90,11 @@ int store_each_from(struct store *store, uint32_t first, store_row_fn row, void 
 int store_each_in(struct store *store, struct id_range range, store_row_fn row, void *userdata);
 
 /*
- * As store_each_from(), but only the rows that drain, that are tied to a process, or that are
- * active and of the kubelet. Costs no more than the rows that it finds.
+ * As store_each_from(), but only the rows that are tied to a process, or that are active and of the
+ * kubelet; or those that drain, in the order of their release from FIRST on. Costs no more than the
+ * rows that it finds.
  */
-int store_each_draining(struct store *store, uint32_t first, store_row_fn row, void *userdata);
+int store_each_draining(struct store *store, uint64_t first, store_row_fn row, void *userdata);
 int store_each_bound(struct store *store, uint32_t first, store_row_fn row, void *userdata);
 int store_each_kubelet(struct store *store, uint32_t first, store_row_fn row, void *userdata);
 
