@@ -4,7 +4,7 @@
 import json
 
 from client import ALLOCATOR, SERVICE, Refused, encode
-from harness import NOBODY, UNIT, Daemon, Scratch, case, equal, main, overlaps
+from harness import NOBODY, UNIT, Daemon, Scratch, Watch, case, equal, main, overlaps, release
 
 KUBELET = "[Pool kubelet]\nMaxPods=1\n"
 TWO_POOLS = "[Pool kubelet]\nMaxPods=1\n[Pool containers]\n"
@@ -48,16 +48,21 @@ def idempotent(_, client):
     equal(client.call("Get", pod="a")["allocation"], first)
 
 
-@units_case("a release is kept for the pod and repeated without an error")
-def release(_, client):
+@units_case("a release is kept for the pod and repeated without an error", is_slow=True)
+def kept(daemon, client):
     client.call("Allocate", pod="a")
     reply = client.call("Release", pod="a")
-    equal((reply["released"], reply["allocation"]["state"]), (True, "released"))
+    equal((reply["released"], reply["allocation"]["state"]), (True, "draining"))
     assert reply["allocation"]["releasedAt"] >= reply["allocation"]["createdAt"]
     again = client.call("Release", pod="a")
     equal((again["released"], again["allocation"]), (False, reply["allocation"]))
     equal(client.call("Release", pod="unknown"), {"released": False})
     equal(client.call("Get", pod="a")["allocation"], reply["allocation"])
+    with Watch(daemon) as watch:
+        watch.wait("drained", "a")
+    drained = reply["allocation"] | {"state": "released"}
+    equal(client.call("Get", pod="a")["allocation"], drained)
+    equal(client.call("Release", pod="a"), {"released": False, "allocation": drained})
 
 
 @units_case("a pod that comes back has the times of its return")
@@ -69,33 +74,31 @@ def revived_times(_, client):
     assert "releasedAt" not in again and again["name"] == "x", again
 
 
-@units_case("never-used units come first, then the one released longest ago", n_units=4)
-def order(_, client):
+@units_case("never-used units come first, then the one released longest ago", n_units=4, is_slow=True)
+def order(daemon, client):
     for i in range(3):
         equal(allocate(client, f"p{i}"), ("created", i, 1))
-    for i in (1, 0, 2):
-        client.call("Release", pod=f"p{i}")
+    release(daemon, "p1", "p0", "p2")
     equal([allocate(client, pod)[1] for pod in ("q0", "q1", "q2", "q3")], [3, 1, 0, 2])
     client.expect_refused("NoSuchAllocation", "Get", {"pod": "p1"})
 
 
-@units_case("the order of releases survives a restart", n_units=4)
+@units_case("the order of releases survives a restart", n_units=4, is_slow=True)
 def order_restart(daemon, client):
     for i in range(4):
         allocate(client, f"p{i}")
-    for i in (2, 0, 3, 1):
-        client.call("Release", pod=f"p{i}")
+    release(daemon, *(f"p{i}" for i in (2, 0, 3, 1)))
     client.socket.close()
     daemon.restart()
     with daemon.client() as again:
         equal([allocate(again, f"q{i}")[1] for i in range(4)], [2, 0, 3, 1])
 
 
-@units_case("several units are one run, fresh ones first")
-def runs(_, client):
+@units_case("several units are one run, fresh ones first", is_slow=True)
+def runs(daemon, client):
     equal(allocate(client, "a", count=3 * UNIT), ("created", 0, 3))
     equal(allocate(client, "b"), ("created", 3, 1))
-    client.call("Release", pod="a")
+    release(daemon, "a")
     equal(allocate(client, "c", count=2 * UNIT), ("created", 4, 2))
     equal(allocate(client, "d", count=3 * UNIT), ("created", 0, 3))
     equal(client.expect_refused("PoolExhausted", "Allocate", {"pod": "e", "count": 3 * UNIT}),
@@ -103,21 +106,20 @@ def runs(_, client):
     equal(allocate(client, "e", count=2 * UNIT), ("created", 6, 2))
 
 
-@units_case("no run that is long enough is exhaustion, though units are free")
-def fragments(_, client):
+@units_case("no run that is long enough is exhaustion, though units are free", is_slow=True)
+def fragments(daemon, client):
     for i in range(8):
         allocate(client, f"p{i}")
-    for i in range(0, 8, 2):
-        client.call("Release", pod=f"p{i}")
+    release(daemon, *(f"p{i}" for i in range(0, 8, 2)))
     found = client.expect_refused("PoolExhausted", "Allocate", {"pod": "x", "count": 2 * UNIT})
     equal((found["capacity"], found["active"]), (8, 4))
     equal(client.call("GetStatus")["pools"][0]["free"], 4)
 
 
-@units_case("a part of a released run goes to another pod, the rest stays free")
-def split(_, client):
+@units_case("a part of a released run goes to another pod, the rest stays free", is_slow=True)
+def split(daemon, client):
     equal(allocate(client, "a", count=8 * UNIT), ("created", 0, 8))
-    client.call("Release", pod="a")
+    release(daemon, "a")
     equal(allocate(client, "b"), ("created", 0, 1))
     client.expect_refused("NoSuchAllocation", "Get", {"pod": "a"})
     client.expect_refused("NoSuchAllocation", "Lookup", {"id": 2 * UNIT})
@@ -125,10 +127,10 @@ def split(_, client):
     equal(allocate(client, "c", count=7 * UNIT), ("created", 1, 7))
 
 
-@units_case("a released pod that wants another size gets another range")
-def resized(_, client):
+@units_case("a released pod that wants another size gets another range", is_slow=True)
+def resized(daemon, client):
     allocate(client, "a", count=2 * UNIT)
-    client.call("Release", pod="a")
+    release(daemon, "a")
     equal(allocate(client, "a", count=UNIT), ("created", 2, 1))
     equal(client.call("GetStatus")["pools"][0]["released"], 2)
     client.expect_refused("NoSuchAllocation", "Lookup", {"id": UNIT})
@@ -152,14 +154,17 @@ def bad_counts(_, client):
     equal(client.list(), [])
 
 
-@units_case("exhausted at exactly the capacity, with the numbers", n_units=110)
-def exhaustion(_, client):
+@units_case("exhausted at exactly the capacity, with the numbers", n_units=110, is_slow=True)
+def exhaustion(daemon, client):
     for i in range(110):
         equal(allocate(client, f"p{i}"), ("created", i, 1))
     wanted = {"pool": "kubelet", "capacity": 110, "active": 110, "draining": 0, "waiting": 0, "foreign": 0}
     equal(client.expect_refused("PoolExhausted", "Allocate", {"pod": "x"}), wanted)
     equal(allocate(client, "p5"), ("existing", 5, 1))
-    client.call("Release", pod="p7")
+    with Watch(daemon) as watch:
+        client.call("Release", pod="p7")
+        equal(client.expect_refused("PoolExhausted", "Allocate", {"pod": "x"}), wanted | {"active": 109, "draining": 1})
+        watch.wait("drained", "p7")
     equal(allocate(client, "x"), ("created", 7, 1))
     equal(client.expect_refused("PoolExhausted", "Allocate", {"pod": "p7"}), wanted)
     equal(overlaps(client.list()), [])
@@ -196,7 +201,7 @@ def lookup_borders(_, client):
     for missing in (0, 1, UNIT - 1, 4 * UNIT, 4294967295):
         equal(client.expect_refused("NoSuchAllocation", "Lookup", {"id": missing}), {"id": missing})
     client.call("Release", pod="a")
-    equal(client.call("Lookup", id=UNIT)["allocation"]["state"], "released")
+    equal(client.call("Lookup", id=UNIT)["allocation"]["state"], "draining")
 
 
 @case("List pages at 256, 257 and 512, in the order of the starts")
@@ -215,9 +220,9 @@ def paging():
         equal(starts, sorted(set(starts)))
         for i in range(0, 513, 2):
             client.send(encode("Release", {"pod": f"p{i}"}, oneway=True))
-        equal(len(client.list(state="released")), 257)
+        equal(len(client.list(state="draining")), 257)
         equal(len(client.list(state="active", pool="kubelet")), 256)
-        equal(client.list(state="draining"), [])
+        equal(client.list(state="released"), [])
 
 
 @case("List filters by pool and state, and names a pool that is not there")
@@ -230,8 +235,8 @@ def filters():
             client.call("Release", pod="c")
             equal([a["pod"] for a in client.list()], ["a", "b", "c"])
             equal([a["pod"] for a in client.list(pool="containers")], ["b", "c"])
-            equal([a["pod"] for a in client.list(pool="containers", state="released")], ["c"])
-            equal(client.list(pool="kubelet", state="released"), [])
+            equal([a["pod"] for a in client.list(pool="containers", state="draining")], ["c"])
+            equal(client.list(pool="kubelet", state="draining"), [])
             try:
                 client.list(pool="nothing")
                 raise AssertionError("a pool that is not there was listed")

@@ -226,10 +226,13 @@ class Daemon:
             self.end(signal.SIGKILL)
             print(f"# the daemon was {'alive' if before is None else f'gone with status {before}'}")
             print("".join(f"# {line}\n" for line in self.log.lines[-30:]), end="")
-        elif self.process.poll() is None:
-            self.stop()
-        if self.notifications:
-            self.notifications.close()
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            self.end(signal.SIGKILL)
+            if self.notifications:
+                self.notifications.close()
 
     def start(self, wait=True):
         """Starts it, and waits until it says that it is ready."""
@@ -305,7 +308,7 @@ class Daemon:
             except Refused:
                 pass  # it has read everything all the same
             counts = collections.Counter(re.sub(r"socket:.*", "socket", path) for path in self.files())
-        limits = {"socket": 2, "anon_inode:[timerfd]": 3}
+        limits = {"socket": 2, "anon_inode:[timerfd]": 3, "anon_inode:inotify": 3}
         for path, n in counts.items():
             if not path.startswith("pipe:") and n > limits.get(path, 2 if path == "/dev/null" else 1):
                 raise AssertionError(f"{n} times {path} open: {counts}")
@@ -348,6 +351,45 @@ class Daemon:
         assert not found, "\n".join(self.log.lines)
         left = processes_of(self.process.pid)
         assert not left, f"processes are left: {left}"
+
+
+class Watch:
+    """A Monitor stream: what happens from its making on."""
+
+    def __init__(self, daemon):
+        self.client = daemon.client()
+        self.stream = self.client.stream("Monitor")
+        self.events = []  # that were read
+        equal(next(self.stream), {"events": []}, "the first reply")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.socket.close()
+
+    def read(self):
+        """The events of one more reply."""
+        found = next(self.stream)["events"]
+        assert found, "a reply without events"
+        self.events += found
+        return found
+
+    def wait(self, kind, *pods):
+        """Reads on until there was such an event for each of the pods; returns those."""
+        def find(pod):
+            return next((e for e in self.events if e["kind"] == kind and e.get("pod") == pod), None)
+        while not all(map(find, pods)):
+            self.read()
+        return [find(pod) for pod in pods]
+
+
+def release(daemon, *pods):
+    """Releases them in this order, and waits until nothing lives in their ranges."""
+    with Watch(daemon) as watch, daemon.client() as client:
+        for pod in pods:
+            equal(client.call("Release", pod=pod)["released"], True, pod)
+        watch.wait("drained", *pods)
 
 
 def processes_of(session):

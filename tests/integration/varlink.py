@@ -48,7 +48,7 @@ def mixed_order(_, client):
     client.reply("Allocate")
     equal(client.reply("Get")[0]["allocation"]["state"], "active")
     equal(client.reply("Release")[0]["released"], True)
-    equal(client.reply("Get")[0]["allocation"]["state"], "released")
+    equal(client.reply("Get")[0]["allocation"]["state"], "draining")
 
 
 @daemon_case("one and a half calls in a write, and the other half later")
@@ -71,7 +71,7 @@ def behind_stream(_, client):
     equal([a["state"] for a in client.reply("List", more=True)[0]["allocations"]], ["active"] * 3)
     equal(client.reply("Release")[0]["released"], True)
     equal([a["state"] for a in client.reply("List", more=True)[0]["allocations"]],
-          ["active", "released", "active"])
+          ["active", "draining", "active"])
 
 
 @daemon_case("a oneway call is done and not answered")
@@ -278,23 +278,23 @@ def no_dot(_, client):
 
 VALUES = {"null": None, "bool": True, "int": 1, "fraction": 1.5, "whole fraction": 1.0, "string": "a",
           "array": [], "object": {}}
-FITTING = {"string": ("string",), "int": ("int",)}
+FITTING = {"string": ("string",), "int": ("int",), "bool": ("bool",), "array": ("array",)}
+STREAMS = ("List", "ListForeign", "History", "Monitor")
 
 
 def type_case(interface, method, field, kind, others):
     """Every wrong type for one parameter is refused with its name, and changes nothing."""
     @daemon_case(f"types of {method}({field})")
     def types(_, client):
-        fine = FITTING.get(kind[1] if kind[0] == "basic" else "", ())
-        optional = kind[0] == "maybe"
-        if optional:
-            fine = FITTING.get(kind[1][1] if kind[1][0] == "basic" else "", ()) + ("null",)
+        inner = kind[1] if kind[0] == "maybe" else kind
+        fine = FITTING.get(inner[1] if inner[0] == "basic" else inner[0], ())
+        fine += ("null",) if inner != kind else ()
         for name, value in VALUES.items():
             if name in fine:
                 continue
-            client.send(encode(f"{interface}.{method}", others | {field: value}, more=method == "List"))
+            client.send(encode(f"{interface}.{method}", others | {field: value}, more=method in STREAMS))
             try:
-                client.reply(f"{interface}.{method}", more=method == "List")
+                client.reply(f"{interface}.{method}", more=method in STREAMS)
                 raise AssertionError(f"{name} was accepted")
             except Refused as refused:
                 equal((refused.error, refused.parameters),
@@ -302,7 +302,7 @@ def type_case(interface, method, field, kind, others):
         equal(client.list(), [])
 
 
-GOOD = {"pod": "a", "id": 1, "interface": SERVICE}
+GOOD = {"pod": "a", "id": 1, "pid": 1, "pods": [], "interface": SERVICE}
 for description in INTERFACES.values():
     for method_name, (inputs, _) in description.methods.items():
         for field_name, field_kind in inputs[1].items():
@@ -312,7 +312,8 @@ for description in INTERFACES.values():
 
 @daemon_case("numbers that are out of range or no whole numbers are refused")
 def numbers(_, client):
-    for method, parameter, rest in (("Lookup", "id", ""), ("Allocate", "count", '"pod":"a",')):
+    for method, parameter, rest in (("Lookup", "id", ""), ("Allocate", "count", '"pod":"a",'),
+                                    ("Allocate", "pid", '"pod":"a",'), ("Bind", "pid", '"pod":"a",')):
         for number in ("-1", "4294967296", "9223372036854775807", "9223372036854775808",
                        "18446744073709551615", "18446744073709551616", "1" + "0" * 40, "-9223372036854775809",
                        "1e3", "1.0", "65536.0", "-0.0", "1E400", '"65536"'):
