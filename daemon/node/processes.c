@@ -43,18 +43,16 @@ static uint64_t now_nsec(void)
 }
 
 /*
- * Reads a file of the current process, up to ROOM bytes and a NUL behind them. A process that ends
- * meanwhile is ESRCH, whether it was missed by the path (ENOENT), by the opening of a map (EINVAL)
- * or by a reading (ESRCH).
+ * Reads a file of a process, up to ROOM bytes and a NUL behind them. A process that ends meanwhile
+ * is ESRCH, whether it was missed by the path (ENOENT), by the opening of a map (EINVAL) or by a
+ * reading (ESRCH).
  */
-static int read_file(const struct processes *pass, const char *name, char *buffer, size_t room,
+static int read_path(const struct processes *pass, const char *path, char *buffer, size_t room,
 		     size_t *ret_size)
 {
 	_cleanup_(closep) int fd = -1;
 	size_t size = 0;
-	char path[32];
 
-	snprintf(path, sizeof(path), "%u/%s", pass->pid, name);
 	fd = openat(pass->folder, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT || errno == EINVAL ? -ESRCH : -errno;
@@ -70,6 +68,16 @@ static int read_file(const struct processes *pass, const char *name, char *buffe
 	buffer[size] = '\0';
 	*ret_size = size;
 	return 0;
+}
+
+/* The same for the current process. */
+static int read_file(const struct processes *pass, const char *name, char *buffer, size_t room,
+		     size_t *ret_size)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%u/%s", pass->pid, name);
+	return read_path(pass, path, buffer, room, ret_size);
 }
 
 static int read_map(struct processes *pass, const char *name, struct idmap *ret)
@@ -251,35 +259,41 @@ static int step(struct processes *pass)
 	return 1;
 }
 
-/* Looks whether a map of PID 1 is the full one. */
+/* Looks whether a map is the full one. */
 static int check_sight(struct processes *pass, const char *folder, const char *name)
 {
-	int r;
+	size_t size;
+	int r = read_path(pass, name, pass->text, TEXT_MAX, &size);
 
-	pass->pid = 1;
-	r = read_map(pass, name, &pass->uids);
-	if (r == -ESRCH || r == -EACCES || r == -EPERM)
+	if (r == -ESRCH || r == -EACCES || r == -EPERM) {
 		snprintf(pass->blindness, sizeof(pass->blindness),
-			 "%s/1/%s cannot be read (%s): is ProtectProc= or hidepid= set?", folder,
+			 "%s/%s cannot be read (%s): is ProtectProc= or hidepid= set?", folder,
 			 name, r == -ESRCH ? "it is not there" : strerrordesc_np(-r));
-	else if (r < 0)
-		return r;
-	else if (!pass->uids.is_full)
+		return 0;
+	}
+	if (r == 0)
+		r = idmap_parse(pass->text, size, &pass->uids);
+	if (r == 0 && !pass->uids.is_full)
 		snprintf(pass->blindness, sizeof(pass->blindness),
-			 "%s/1/%s is not the full map: is PrivateUsers= set?", folder, name);
-	return 0;
+			 "%s/%s is not the full map: is PrivateUsers= set?", folder, name);
+	return r;
 }
 
+/*
+ * Where PrivateUsers= maps root to root, the map of a PID 1 outside looks like the full one, though
+ * the others cannot be read as they are: so our own count as well.
+ */
 static int open_pass(struct processes *pass, const char *folder)
 {
-	int r;
+	static const char *const maps[] = { "1/uid_map", "1/gid_map", "self/uid_map",
+					    "self/gid_map" };
+	int r = 0;
 
 	pass->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (pass->folder < 0)
 		return -errno;
-	r = check_sight(pass, folder, "uid_map");
-	if (r == 0 && !*pass->blindness)
-		r = check_sight(pass, folder, "gid_map");
+	for (size_t i = 0; i < ELEMENTS_OF(maps) && r == 0 && !*pass->blindness; i++)
+		r = check_sight(pass, folder, maps[i]);
 	return r;
 }
 

@@ -41,10 +41,10 @@ int processes_step(struct processes *pass);
 int processes_finish(struct processes *pass, struct claims *ret);
 
 /*
- * Why the pass cannot be relied on, for people; NULL if it can. It is blind if the map of PID 1
- * cannot be read or is not the full one: the daemon is in a user namespace, or /proc is hidden from
- * it. What a blind pass finds is there, but there may be more. Known from the beginning; the text
- * is the pass's.
+ * Why the pass cannot be relied on, for people; NULL if it can. It is blind if the map of PID 1 or
+ * its own cannot be read or is not the full one: the daemon is in a user namespace, or /proc is
+ * hidden from it. What a blind pass finds is there, but there may be more. Known from the
+ * beginning; the text is the pass's.
  */
 const char *processes_blindness(const struct processes *pass);
 

@@ -37,6 +37,15 @@ static void make_process(const struct folder *folder, uint32_t pid, const char *
 		file_write(folder_path(folder, name), gids, strlen(gids));
 }
 
+/* /proc/self: whose maps are those of the pass itself. */
+static void link_self(const struct folder *folder, const char *target)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s", folder_path(folder, "self"));
+	assert_int_equal(symlink(target, path), 0);
+}
+
 /* Passes over a folder whose other process has one range. Returns what ended the pass. */
 static int look_at(const struct folder *folder, bool is_blind)
 {
@@ -63,6 +72,27 @@ static int look_at(const struct folder *folder, bool is_blind)
 
 #define FULL "0 0 4294967295\n"
 
+/* In a namespace in which root is root, the map of the real PID 1 looks like the full one. */
+static void test_own_map(void **state)
+{
+	static const struct {
+		const char *self;
+		bool is_blind;
+	} cases[] = { { "1", false }, { "7", true }, { "nowhere", true } };
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(cases); i++) {
+		struct folder folder;
+
+		folder_make(&folder);
+		make_process(&folder, 1, FULL, FULL);
+		make_process(&folder, 7, "0 131072 65536\n", "0 131072 65536\n");
+		link_self(&folder, cases[i].self);
+		assert_int_equal(look_at(&folder, cases[i].is_blind), 0);
+		folder_remove(&folder);
+	}
+}
+
 static void test_blindness(void **state)
 {
 	static const struct {
@@ -85,6 +115,7 @@ static void test_blindness(void **state)
 
 		folder_make(&folder);
 		make_process(&folder, 1, cases[i].uids, cases[i].gids);
+		link_self(&folder, "1");
 		make_process(&folder, 7, "0 131072 65536\n", "0 131072 65536\n");
 		file_write(folder_path(&folder, "uptime"), "x", 1);
 		assert_int_equal(look_at(&folder, cases[i].is_blind), 0);
@@ -113,6 +144,7 @@ static void test_incomplete(void **state)
 
 		folder_make(&folder);
 		make_process(&folder, 1, FULL, FULL);
+		link_self(&folder, "1");
 		make_process(&folder, 7, cases[i].uids, cases[i].gids);
 		assert_int_equal(look_at(&folder, false), cases[i].error);
 		folder_remove(&folder);
@@ -140,6 +172,7 @@ static void test_no_permission(void **state)
 	folder_make(&folder);
 	assert_int_equal(chmod(folder.path, 0755), 0);
 	make_process(&folder, 1, FULL, FULL);
+	link_self(&folder, "1");
 	make_process(&folder, 7, "0 131072 65536\n", FULL);
 	make_process(&folder, 8, "0 1310720 65536\n", FULL);
 	assert_int_equal(chmod(folder_path(&folder, "8"), 0700), 0);
@@ -160,9 +193,8 @@ static void test_no_permission(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_blindness),
-		cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_no_folder),
+		cmocka_unit_test(test_blindness),     cmocka_unit_test(test_own_map),
+		cmocka_unit_test(test_incomplete),    cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_no_permission),
 	};
 
