@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Changes: the transaction, the rows and their events, and what to do when the store fails. */
+/* Changes: the transaction, its rows and events, and what to do when the store fails. */
 
 #include "allocator-private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PRUNED_AT_ONCE 256 /* events, some milliseconds */
 
 int allocator_failed(struct allocator *allocator, int r)
 {
@@ -46,6 +48,39 @@ int allocator_ready(struct allocator *allocator)
 	return 0;
 }
 
+int allocator_add_event(struct allocator *allocator, const struct event *event)
+{
+	int r = store_insert_event(allocator->store, event);
+
+	if (r != 0)
+		return r;
+	allocator->n_events++;
+	allocator->event_time = event->time;
+	return 0;
+}
+
+static int prune(struct allocator *allocator, uint64_t now, uint32_t most, uint32_t *ret_n)
+{
+	const struct allocator_settings *settings = &allocator->settings;
+	bool has_age = settings->history_age > 0 && now > settings->history_age;
+
+	return store_prune_events(
+		allocator->store, has_age ? now - settings->history_age : 0,
+		settings->history_events > 0 ? settings->history_events : UINT64_MAX, most, ret_n);
+}
+
+/* Old events make room for those of the batch; of very many, allocator_prune() does the rest. */
+static int prune_batch(struct allocator *allocator)
+{
+	uint32_t most = allocator->n_events < PRUNED_AT_ONCE / 2 ? 2 * allocator->n_events
+								 : PRUNED_AT_ONCE,
+		 n;
+
+	if (most == 0)
+		return 0;
+	return prune(allocator, allocator->event_time, most, &n);
+}
+
 bool allocator_is_pending(const struct allocator *allocator)
 {
 	return allocator->in_batch;
@@ -55,7 +90,7 @@ int allocator_commit(struct allocator *allocator)
 {
 	bool is_whole = store_in_transaction(allocator->store) && !allocator->must_reopen;
 	uint64_t last_event;
-	int r = is_whole ? allocator_prune_batch(allocator) : -EIO;
+	int r = is_whole ? prune_batch(allocator) : -EIO;
 
 	if (r == 0)
 		r = store_last_event(allocator->store, &last_event);
@@ -114,6 +149,19 @@ int allocator_end_change(struct allocator *allocator, int r)
 		allocator->must_reopen = true;
 	allocator->is_stale = true;
 	return r;
+}
+
+int allocator_prune(struct allocator *allocator, struct moment now, uint32_t most)
+{
+	uint32_t n = 0;
+	int r = allocator_ready(allocator);
+
+	if (r == 0)
+		r = allocator_begin_change(allocator);
+	if (r < 0)
+		return r;
+	r = allocator_end_change(allocator, prune(allocator, now.wall, most, &n));
+	return r < 0 ? r : (int)n;
 }
 
 int allocator_change_row(struct allocator *allocator, const struct allocation *before,

@@ -33,49 +33,6 @@ int allocator_events_after(struct allocator *allocator, uint64_t sequence, store
 	return r < 0 ? allocator_failed(allocator, r) : r;
 }
 
-int allocator_add_event(struct allocator *allocator, const struct event *event)
-{
-	int r = store_insert_event(allocator->store, event);
-
-	if (r != 0)
-		return r;
-	allocator->n_events++;
-	allocator->event_time = event->time;
-	return 0;
-}
-
-static int prune(struct allocator *allocator, uint64_t now, uint32_t most, uint32_t *ret_n)
-{
-	const struct allocator_settings *settings = &allocator->settings;
-	bool has_age = settings->history_age > 0 && now > settings->history_age;
-
-	return store_prune_events(
-		allocator->store, has_age ? now - settings->history_age : 0,
-		settings->history_events > 0 ? settings->history_events : UINT64_MAX, most, ret_n);
-}
-
-int allocator_prune_batch(struct allocator *allocator)
-{
-	uint32_t n;
-
-	if (allocator->n_events == 0)
-		return 0;
-	return prune(allocator, allocator->event_time, 2 * allocator->n_events, &n);
-}
-
-int allocator_prune(struct allocator *allocator, struct moment now, uint32_t most)
-{
-	uint32_t n = 0;
-	int r = allocator_ready(allocator);
-
-	if (r == 0)
-		r = allocator_begin_change(allocator);
-	if (r < 0)
-		return r;
-	r = allocator_end_change(allocator, prune(allocator, now.wall, most, &n));
-	return r < 0 ? r : (int)n;
-}
-
 /* The allocation of an ID at a moment, pieced together from its events, newest first. */
 struct past {
 	struct allocation allocation;

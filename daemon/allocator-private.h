@@ -106,9 +106,6 @@ int allocator_change_row(struct allocator *allocator, const struct allocation *b
 /* Leaves an event in the history, as a part of the change. */
 int allocator_add_event(struct allocator *allocator, const struct event *event);
 
-/* Removes old events for the new ones of the batch, so that the history stays within its bounds. */
-int allocator_prune_batch(struct allocator *allocator);
-
 /* An event about a row. BY is NULL if the daemon did it by itself. */
 struct event allocator_event(enum event_kind kind, const struct allocation *row,
 			     const struct requester *by, struct moment now);
