@@ -206,7 +206,7 @@ static void boot(void)
 
 	snprintf(id, sizeof(id), "%08x-0000-0000-0000-000000000000", ++n_starts);
 	boot_id = id;
-	the_time.boot = below(100) * SECOND;
+	the_time.boot = (below(2) ? below(100) : below(UINT32_MAX)) * SECOND;
 	for (int i = 0; i < N_PROCESSES; i++)
 		world.processes[i] = (struct living){};
 	/* it goes on where it stood when it was last written down */
