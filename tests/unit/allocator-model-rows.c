@@ -152,22 +152,34 @@ static void give_up(struct id_range range)
 			world.processes[i].is_of_pod = false;
 }
 
+static void end_drain(struct cell row)
+{
+	row.state = ALLOCATION_RELEASED;
+	row.order = ++model.n_orders;
+	row.clock = world.clock;
+	set_row(row.start, row.count, row);
+	if (row.pod != NOBODY)
+		model.pods[row.pod].state = ALLOCATION_RELEASED;
+	if (world.last.is_blind)
+		give_up((struct id_range){ row.start, row.count });
+	expect_event(EVENT_DRAINED, CAUSE_NONE, row.pod, row.pool, row.start, row.count, 0, NOBODY);
+}
+
+/* In the order in which they were given back. */
 void model_drain(void)
 {
-	for (uint32_t id = 0; id < N_IDS; id++) {
-		struct cell row = model.cells[id];
+	const struct cell *first;
 
-		if (row.state != ALLOCATION_DRAINING || row.start != id || !has_drained(&row))
-			continue;
-		row.state = ALLOCATION_RELEASED;
-		row.order = ++model.n_orders;
-		row.clock = world.clock;
-		set_row(row.start, row.count, row);
-		if (row.pod != NOBODY)
-			model.pods[row.pod].state = ALLOCATION_RELEASED;
-		if (world.last.is_blind)
-			give_up((struct id_range){ row.start, row.count });
-		expect_event(EVENT_DRAINED, CAUSE_NONE, row.pod, row.pool, row.start, row.count, 0,
-			     NOBODY);
-	}
+	do {
+		first = NULL;
+		for (uint32_t id = 0; id < N_IDS; id++) {
+			const struct cell *row = &model.cells[id];
+
+			if (row->state == ALLOCATION_DRAINING && row->start == id &&
+			    (!first || row->order < first->order) && has_drained(row))
+				first = row;
+		}
+		if (first)
+			end_drain(*first);
+	} while (first);
 }

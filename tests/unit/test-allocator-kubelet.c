@@ -129,7 +129,7 @@ static void test_conflicts(void **state)
 	assert_int_equal(adopt("l", "3:1"), ALLOCATOR_E_CONFLICT);
 	drain();
 	assert_int_equal(adopt("l", "3:1"), 0);
-	assert_string_equal(events(), "vanished k 3:1; drained k 3:1; drained  4:2; "
+	assert_string_equal(events(), "vanished k 3:1; drained  4:2; drained k 3:1; "
 				      "reused k 3:1 by l; adopted l 3:1");
 }
 

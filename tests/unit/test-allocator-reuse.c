@@ -35,6 +35,23 @@ static void test_order_of_drains(void **state)
 	expect_range("f", OUTCOME_CREATED, U, U);
 }
 
+/* Those that end in one pass keep the order in which they were given back. */
+static void test_order_kept(void **state)
+{
+	(void)state;
+	set_pool(U, 3 * U, U);
+	ask("a");
+	ask("b");
+	ask("c");
+	let_go("c");
+	let_go("a");
+	let_go("b");
+	drain();
+	expect_range("d", OUTCOME_CREATED, 3 * U, U);
+	expect_range("e", OUTCOME_CREATED, U, U);
+	expect_range("f", OUTCOME_CREATED, 2 * U, U);
+}
+
 /* With 110 units and 100 pods under churn the next pods never get the ranges just released. */
 static void test_distance(void **state)
 {
@@ -351,6 +368,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, life_setup, allocator_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_order_of_drains),
+		TEST(test_order_kept),
 		TEST(test_distance),
 		TEST(test_delay),
 		TEST(test_delay_ends),
