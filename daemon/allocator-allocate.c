@@ -71,7 +71,7 @@ static int find_pool(struct allocator *allocator, const struct allocate_request 
 
 /*
  * Can the pod get its old range back? It must still be whole, as its units are, and in nobody's
- * use. What lives in a range that drains is the pod's own.
+ * use. What lives in a range that drains is the pod's own, but the kubelet may have taken it.
  */
 static bool can_revive(const struct allocator *allocator, const struct subject *subject,
 		       uint32_t wanted)
@@ -85,7 +85,8 @@ static bool can_revive(const struct allocator *allocator, const struct subject *
 
 	if (!subject->has_own || strcmp(subject->own.pool, pool->name) != 0 ||
 	    (wanted != 0 && wanted != range.count) || !id_range_within(range, pool->range) ||
-	    (range.start - pool->range.start) % pool->unit != 0 || range.count % pool->unit != 0)
+	    (range.start - pool->range.start) % pool->unit != 0 || range.count % pool->unit != 0 ||
+	    claims_find(&allocator->kubelet_claims, range))
 		return false;
 	first = (range.start - pool->range.start) / pool->unit;
 	for (uint32_t i = 0; i < range.count / pool->unit; i++)
