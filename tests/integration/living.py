@@ -179,6 +179,10 @@ class Events:
         """Watches no more."""
         self.client.socket.close()
 
+    def last(self):
+        """The sequence of the last one that was seen."""
+        return self.seen[-1]["sequence"] if self.seen else 0
+
     def find(self, kind, pod):
         """The latest one of that kind that was seen."""
         return next((e for e in reversed(self.seen) if (e["kind"], e.get("pod")) == (kind, pod)), None)
@@ -283,8 +287,7 @@ class Rig:
         """Until nothing lives in their ranges any more; they were released before."""
         for pod in pods:
             while self.state(pod) == "draining":
-                last = self.events.find("released", pod)
-                self.events.wait("drained", pod, last["sequence"] if last else 0)
+                self.events.wait("drained", pod, self.events.last())
             equal(self.state(pod), "released", pod)
 
     def let_passes_go_by(self):
