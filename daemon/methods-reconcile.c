@@ -20,7 +20,7 @@ struct reconcile_parameters {
 #define AT(member) .offset = offsetof(struct reconcile_parameters, member)
 
 const struct field methods_reconcile_fields[N_RECONCILE_FIELDS] = {
-	{ "pods", FIELD_STRINGS, AT(pods) },
+	{ "pods", FIELD_STRINGS, AT(pods), .is_valid = pod_key_valid },
 	{ "pool", FIELD_STRING, true, AT(pool) },
 	{ "createdBefore", FIELD_INT, true, AT(created_before), .max = TIME_MAX,
 	  .has = offsetof(struct reconcile_parameters, has_created_before) },

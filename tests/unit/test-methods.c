@@ -128,9 +128,9 @@ static void test_reconcile(void **state)
 	assert_false(methods_rig.reconcile.is_dry_run);
 	assert_null(methods_rig.reconcile.pool);
 	expect_answer("Reconcile",
-		      "\"pods\":[\"c\",\"\",\"a\",\"b\",\"c\",\"a\"],\"createdBefore\":0,"
+		      "\"pods\":[\"c\",\"d\",\"a\",\"b\",\"c\",\"a\"],\"createdBefore\":0,"
 		      "\"dryRun\":true,\"pool\":\"kubelet\"",
-		      NULL, "{\"parameters\":{\"released\":[],\"missing\":[\"\",\"b\",\"c\"]}}");
+		      NULL, "{\"parameters\":{\"released\":[],\"missing\":[\"b\",\"c\",\"d\"]}}");
 	assert_int_equal(methods_rig.reconcile.n_pods, 4);
 	assert_int_equal(methods_rig.reconcile.created_before, 0);
 	assert_true(methods_rig.reconcile.is_dry_run);
@@ -146,6 +146,9 @@ static void test_reconcile_refused(void **state)
 	(void)state;
 	expect_answer("Reconcile", "", NULL, INVALID("pods"));
 	expect_answer("Reconcile", "\"pods\":[\"a\",1]", NULL, INVALID("pods"));
+	/* what cannot be a pod was garbled on its way, and that pod's range would be released */
+	expect_answer("Reconcile", "\"pods\":[\"a\",\"\"]", NULL, INVALID("pods"));
+	expect_answer("Reconcile", "\"pods\":[\"a\\n\"]", NULL, INVALID("pods"));
 	expect_answer("Reconcile", "\"pods\":[],\"createdBefore\":-1", NULL,
 		      INVALID("createdBefore"));
 	methods_rig.read_result = -EIO;
