@@ -140,6 +140,7 @@ static int make_maps(const struct allocator *allocator, const struct pools *pool
 		if (r < 0)
 			return r;
 		fill(&pools->items[i], map, reserved_range, UNIT_RESERVED, (struct unit_release){});
+		fill_claims(&pools->items[i], map, &allocator->passes[0].claims);
 		fill_claims(&pools->items[i], map, &allocator->passes[1].claims);
 		fill_claims(&pools->items[i], map, &allocator->kubelet_claims);
 	}
@@ -204,7 +205,8 @@ static bool is_claimed(const struct allocator *allocator, const struct pool *poo
 {
 	struct id_range range = unit_range(pool, unit, 1);
 
-	return claims_find(&allocator->passes[1].claims, range) ||
+	return claims_find(&allocator->passes[0].claims, range) ||
+	       claims_find(&allocator->passes[1].claims, range) ||
 	       claims_find(&allocator->kubelet_claims, range);
 }
 

@@ -23,27 +23,44 @@ static void note_sight(struct allocator *allocator, bool is_blind, uint64_t boot
 		allocator->blind_since = allocator_clock(allocator, boot);
 }
 
+/* Looks at the units of claims that were dropped and of those that came. */
+static int refresh_claims(struct allocator *allocator, const struct claims *old,
+			  const struct claims *new)
+{
+	int r = allocator_ready(allocator);
+
+	if (r == 0)
+		r = derived_refresh_claims(allocator, old, new);
+	if (r == 0)
+		return 0;
+	allocator->is_stale = true;
+	return allocator_failed(allocator, r);
+}
+
+static bool is_blind(const struct allocator *allocator)
+{
+	return allocator->blind_since != UINT64_MAX;
+}
+
+/* Through blindness, what was seen last stays the earlier pass: it may be there all the same. */
 int allocator_take_pass(struct allocator *allocator, struct pass *pass)
 {
 	struct pass *earlier = &allocator->passes[0], *last = &allocator->passes[1];
-	int r = allocator_ready(allocator);
+	bool is_still_blind = last->is_blind && pass->is_blind;
+	_cleanup_(claims_done) struct claims dropped = is_still_blind ? last->claims
+								      : earlier->claims;
 
-	claims_done(&earlier->claims);
-	*earlier = *last;
+	if (!is_still_blind)
+		*earlier = *last;
 	*last = *pass;
 	*pass = (struct pass){};
 	allocator->drain_next = 0;
 	note_sight(allocator, last->is_blind, last->began);
-	if (r == 0)
-		r = derived_refresh_claims(allocator, &earlier->claims, &last->claims);
-	if (r < 0)
-		allocator->is_stale = true;
-	return r;
+	return refresh_claims(allocator, &dropped, &last->claims);
 }
 
 void allocator_lose_sight(struct allocator *allocator, struct moment now)
 {
-	allocator->passes[1].is_blind = true;
 	allocator->drain_next = 0;
 	note_sight(allocator, true, now.boot);
 }
@@ -51,15 +68,10 @@ void allocator_lose_sight(struct allocator *allocator, struct moment now)
 int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *claims)
 {
 	_cleanup_(claims_done) struct claims before = allocator->kubelet_claims;
-	int r = allocator_ready(allocator);
 
 	allocator->kubelet_claims = *claims;
 	*claims = (struct claims){};
-	if (r == 0)
-		r = derived_refresh_claims(allocator, &before, &allocator->kubelet_claims);
-	if (r < 0)
-		allocator->is_stale = true;
-	return r;
+	return refresh_claims(allocator, &before, &allocator->kubelet_claims);
 }
 
 uint32_t allocator_n_draining(const struct allocator *allocator)
@@ -89,20 +101,44 @@ static bool is_foreign(const struct allocator *allocator, size_t pool, struct id
 	return false;
 }
 
+/* The first of the claims that the sets have left, each being sorted; NULL at the end. */
+static const struct claim *take_next(const struct claims *const *sets, size_t *at, size_t n_sets)
+{
+	const struct claim *first = NULL;
+	size_t from = 0;
+
+	for (size_t i = 0; i < n_sets; i++) {
+		const struct claim *next;
+
+		if (at[i] == sets[i]->n_items)
+			continue;
+		next = &sets[i]->items[at[i]];
+		if (first && (next->range.start > first->range.start ||
+			      (next->range.start == first->range.start &&
+			       next->range.count >= first->range.count)))
+			continue;
+		first = next;
+		from = i;
+	}
+	if (first)
+		at[from]++;
+	return first;
+}
+
 int allocator_each_foreign(const struct allocator *allocator, size_t pool,
 			   int (*claim)(const struct claim *claim, void *userdata), void *userdata)
 {
-	const struct claims *a = &allocator->passes[1].claims, *b = &allocator->kubelet_claims;
+	const struct claims *sets[] = { &allocator->passes[1].claims, &allocator->passes[0].claims,
+					&allocator->kubelet_claims };
+	const struct claim *next, *previous = NULL;
+	size_t at[ELEMENTS_OF(sets)] = {};
 	int r = 0;
 
-	for (size_t i = 0, j = 0; (i < a->n_items || j < b->n_items) && r == 0;) {
-		bool is_first = j == b->n_items ||
-				(i < a->n_items &&
-				 a->items[i].range.start <= b->items[j].range.start);
-		const struct claim *next = is_first ? &a->items[i++] : &b->items[j++];
-
-		if (is_foreign(allocator, pool, next->range))
+	while (r == 0 && (next = take_next(sets, at, ELEMENTS_OF(sets)))) {
+		if ((!previous || !id_range_equal(previous->range, next->range)) &&
+		    is_foreign(allocator, pool, next->range))
 			r = claim(next, userdata);
+		previous = next;
 	}
 	return r;
 }
@@ -129,7 +165,7 @@ static bool is_over(const struct drain *drain, const struct allocation *row)
 	const struct pass *passes = drain->allocator->passes;
 
 	return row->clock < drain->before && !claims_find(&passes[1].claims, row->range) &&
-	       (passes[1].is_blind || !claims_find(&passes[0].claims, row->range));
+	       (is_blind(drain->allocator) || !claims_find(&passes[0].claims, row->range));
 }
 
 static int look(const struct allocation *row, void *userdata)
@@ -172,9 +208,9 @@ static bool set_before(const struct allocator *allocator, struct moment now, str
 	uint64_t clock = allocator_clock(allocator, now.boot);
 	uint64_t limit = allocator->settings.blind_drain;
 
-	if (last->is_blind && clock > limit && allocator->blind_since < clock - limit)
+	if (is_blind(allocator) && clock > limit && allocator->blind_since < clock - limit)
 		drain->before = clock - limit;
-	else if (is_pair(earlier, last))
+	else if (!is_blind(allocator) && is_pair(earlier, last))
 		drain->before = allocator_clock(allocator, earlier->began);
 	return drain->before > 0;
 }

@@ -189,7 +189,8 @@ struct pass {
 
 /*
  * Takes a pass over and leaves *PASS empty. The units that it found in use and that no allocation
- * explains are foreign from now on. Returns 0 or a negative errno.
+ * explains are foreign from now on, until two passes in a row have not found them. Returns 0 or a
+ * negative errno.
  */
 int allocator_take_pass(struct allocator *allocator, struct pass *pass);
 

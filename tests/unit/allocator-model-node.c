@@ -165,7 +165,8 @@ void step_pass(void)
 	taken.began = the_time.boot - (world.clock - pass.sighting.began);
 	taken.ended = the_time.boot;
 	assert_int_equal(claims_draft_finish(&pass.draft, &taken.claims), 0);
-	world.earlier = world.last;
+	if (!world.last.is_blind || !pass.sighting.is_blind)
+		world.earlier = world.last;
 	world.last = pass.sighting;
 	if (!world.last.is_blind)
 		world.blind_since = UINT64_MAX;
@@ -182,7 +183,6 @@ void step_lose_sight(void)
 {
 	pass_time();
 	allocator_lose_sight(allocator, the_time);
-	world.last.is_blind = true;
 	if (world.blind_since == UINT64_MAX)
 		world.blind_since = world.clock;
 	while (allocator_drain(allocator, the_time) == 1)

@@ -59,7 +59,7 @@ static bool comes_back(const struct owned *own, int pool, uint32_t count)
 	    (own->start - p->start) % p->unit != 0 || own->count % p->unit != 0)
 		return false;
 	for (uint32_t id = own->start; id < own->start + own->count; id++)
-		if (own->state == ALLOCATION_RELEASED && is_claimed(id))
+		if (own->state == ALLOCATION_RELEASED ? is_claimed(id) : world.kubelet_claims[id])
 			return false;
 	return true;
 }

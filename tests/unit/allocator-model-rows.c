@@ -128,18 +128,17 @@ void model_bind(int pod, const struct process *process)
 /* May the draining of the row that begins at that ID end? */
 static bool has_drained(const struct cell *row)
 {
-	uint64_t begun = world.last.is_blind ? world.clock - world.settings.blind_drain
-					     : world.earlier.began;
+	bool is_blind = world.blind_since != UINT64_MAX;
+	uint64_t begun = is_blind ? world.clock - world.settings.blind_drain : world.earlier.began;
 
-	if (world.last.is_blind && (world.clock <= world.settings.blind_drain ||
-				    world.clock - world.blind_since <= world.settings.blind_drain))
+	if (is_blind && (world.clock <= world.settings.blind_drain ||
+			 world.clock - world.blind_since <= world.settings.blind_drain))
 		return false;
-	if (!world.last.is_blind &&
-	    (!world.earlier.is_made || !world.last.is_made || world.earlier.is_blind ||
-	     world.last.began < world.earlier.ended + SECOND))
+	if (!is_blind && (!world.earlier.is_made || !world.last.is_made || world.earlier.is_blind ||
+			  world.last.began < world.earlier.ended + SECOND))
 		return false;
 	for (uint32_t id = row->start; id < row->start + row->count; id++)
-		if (world.last.maps[id] || (!world.last.is_blind && world.earlier.maps[id]))
+		if (world.last.maps[id] || (!is_blind && world.earlier.maps[id]))
 			return false;
 	return row->clock < begun;
 }
@@ -160,7 +159,7 @@ static void end_drain(struct cell row)
 	set_row(row.start, row.count, row);
 	if (row.pod != NOBODY)
 		model.pods[row.pod].state = ALLOCATION_RELEASED;
-	if (world.last.is_blind)
+	if (world.blind_since != UINT64_MAX)
 		give_up((struct id_range){ row.start, row.count });
 	expect_event(EVENT_DRAINED, CAUSE_NONE, row.pod, row.pool, row.start, row.count, 0, NOBODY);
 }

@@ -63,7 +63,7 @@ bool is_there(int pool)
 
 bool is_claimed(uint32_t id)
 {
-	return world.last.maps[id] || world.kubelet_claims[id];
+	return world.last.maps[id] || world.earlier.maps[id] || world.kubelet_claims[id];
 }
 
 struct unit_seen look_at_unit(const struct pool_geometry *pool, uint32_t start)
