@@ -15,16 +15,19 @@ import time
 from client import TIMEOUT, Refused
 from harness import UNIT, Daemon, Scratch, Skip, case, equal
 
-FIRST_UNIT, SLOT_UNITS, N_SLOTS = 57344, 16, 511  # up to the last unit that may be handed out
+# Name, first unit, units of a slot, slots: between the units of the default pool and those that the
+# unit tests live in, and behind them, where the model test takes slots of the same names.
+SMALL = ("units", 128, 8, 109)
+LARGE = ("model", 57200, 1600, 5)
 PASS_GAP = 1_000_000  # us between the two passes that end a draining
 held, slots_lock = [], threading.Lock()
 
 
-def take_slot(slot):
+def take_slot(kind, slot):
     """A name that one process of the machine can have at a time; None if another one has it."""
     name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        name.bind(f"\0subidd-test-units-{slot}")
+        name.bind(f"\0subidd-test-{kind}-{slot}")
     except OSError:
         name.close()
         return None
@@ -33,15 +36,15 @@ def take_slot(slot):
 
 def own_units(n):
     """The first ID of a run of units that are ours until we end."""
-    n_slots = -(-n // SLOT_UNITS)
+    kind, first, size, n_slots = SMALL if n <= 256 else LARGE
+    run = []
     with slots_lock:
-        run = []
-        for slot in range(N_SLOTS):
-            name = take_slot(slot)
+        for slot in range(n_slots):
+            name = take_slot(kind, slot)
             run = run + [name] if name else []
-            if len(run) == n_slots:
+            if len(run) * size >= n:
                 held.extend(run)
-                return (FIRST_UNIT + (slot + 1 - n_slots) * SLOT_UNITS) * UNIT
+                return (first + (slot + 1 - len(run)) * size) * UNIT
     raise Skip(f"no {n} units are left on this machine")
 
 
