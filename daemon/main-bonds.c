@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "main-pacer.h"
 #include "node/clock.h"
 #include "node/process.h"
 
@@ -16,7 +17,8 @@ struct bond {
 	struct process process;
 	struct bonds *bonds;
 	sd_event_source *source;      /* of its pidfd; NULL: it is in the list of the unwatched */
-	struct bond *previous, *next; /* in that list */
+	struct bond *previous, *next; /* in that list, the newest first */
+	bool is_checked;	      /* it lived once it was in that list */
 };
 
 struct bonds {
@@ -26,10 +28,14 @@ struct bonds {
 	void *userdata;
 	void *by_pod; /* tsearch(3) */
 	struct bond *unwatched;
+	struct bond *at; /* of them, the next one that is polled */
+	struct pacer *pacer;
 	size_t n_watched, most_watched;
 	uint64_t sequence; /* of the last event that was looked at */
 	bool is_stale;	   /* a release of these may have been lost */
 };
+
+DEFINE_CLEANUP(struct bonds *, bonds_free)
 
 static int compare(const void *a, const void *b)
 {
@@ -46,6 +52,8 @@ static void list_add(struct bond *bond)
 
 static void list_remove(struct bond *bond)
 {
+	if (bond->bonds->at == bond)
+		bond->bonds->at = bond->next;
 	if (bond->previous)
 		bond->previous->next = bond->next;
 	else
@@ -101,6 +109,7 @@ static void end(struct bond *bond)
 			 bond->pod, allocator_message(bonds->allocator));
 		if (bond->source) {
 			unwatch(bond);
+			bond->is_checked = true;
 			list_add(bond);
 		}
 		return;
@@ -187,10 +196,37 @@ static int look(const struct event *event, void *userdata)
 	return r < 0 ? r : 0;
 }
 
+static void check(struct bond *bond)
+{
+	bond->is_checked = true;
+	if (process_is_alive(&bond->process) == 0)
+		end(bond);
+}
+
+/* Polls one of those that have no descriptor. Returns whether there are more. */
+static int step(void *userdata)
+{
+	struct bonds *bonds = userdata;
+	struct bond *bond = bonds->at;
+
+	if (!bond)
+		return 0;
+	bonds->at = bond->next;
+	check(bond);
+	return bonds->at ? 1 : 0;
+}
+
+static void on_done(int r, void *userdata)
+{
+	(void)r;
+	(void)userdata;
+}
+
 int bonds_new(sd_event *event, struct allocator *allocator, size_t most,
 	      void (*changed)(void *userdata), void *userdata, struct bonds **ret)
 {
-	struct bonds *bonds = calloc(1, sizeof(*bonds));
+	_cleanup_(bonds_freep) struct bonds *bonds = calloc(1, sizeof(*bonds));
+	int r;
 
 	if (!bonds)
 		return -ENOMEM;
@@ -199,7 +235,10 @@ int bonds_new(sd_event *event, struct allocator *allocator, size_t most,
 	bonds->changed = changed;
 	bonds->userdata = userdata;
 	bonds->most_watched = most;
-	*ret = bonds;
+	r = pacer_new(event, SD_EVENT_PRIORITY_NORMAL, step, on_done, bonds, &bonds->pacer);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(bonds);
 	return 0;
 }
 
@@ -208,18 +247,19 @@ void bonds_free(struct bonds *bonds)
 	if (!bonds)
 		return;
 	tdestroy(bonds->by_pod, bond_free);
+	pacer_free(bonds->pacer);
 	sd_event_unref(bonds->event);
 	free(bonds);
 }
 
-static void poll_unwatched(struct bonds *bonds)
+/* Those that are new may have ended before anybody knew of them. */
+static void check_new(struct bonds *bonds)
 {
 	struct bond *next;
 
-	for (struct bond *bond = bonds->unwatched; bond; bond = next) {
+	for (struct bond *bond = bonds->unwatched; bond && !bond->is_checked; bond = next) {
 		next = bond->next;
-		if (process_is_alive(&bond->process) == 0)
-			end(bond);
+		check(bond);
 	}
 }
 
@@ -230,21 +270,18 @@ int bonds_begin(struct bonds *bonds)
 	r = allocator_each_bound(bonds->allocator, set_row, bonds);
 	bonds->is_stale = r < 0;
 	bonds->sequence = allocator_last_event(bonds->allocator);
-	poll_unwatched(bonds);
+	check_new(bonds);
 	return r;
 }
 
 void bonds_wake(struct bonds *bonds)
 {
-	const struct bond *before = bonds->unwatched;
-
 	if (allocator_last_event(bonds->allocator) == bonds->sequence)
 		return;
 	if (allocator_events_after(bonds->allocator, bonds->sequence, look, bonds) < 0)
 		log_line(LOG_LEVEL_ERROR, "cannot read which allocations are tied to processes: %s",
 			 allocator_message(bonds->allocator));
-	if (bonds->unwatched != before)
-		poll_unwatched(bonds);
+	check_new(bonds);
 }
 
 void bonds_distrust(struct bonds *bonds)
@@ -254,8 +291,14 @@ void bonds_distrust(struct bonds *bonds)
 
 void bonds_poll(struct bonds *bonds)
 {
+	int r;
+
 	if (bonds->is_stale)
 		bonds_begin(bonds);
-	else
-		poll_unwatched(bonds);
+	if (!bonds->unwatched || pacer_is_at_work(bonds->pacer))
+		return;
+	bonds->at = bonds->unwatched;
+	r = pacer_start(bonds->pacer);
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "cannot set a timer: %s", strerror(-r));
 }

@@ -33,5 +33,5 @@ void bonds_wake(struct bonds *bonds);
 /* A commit has failed, and may have taken releases with it: the next poll looks at everything. */
 void bonds_distrust(struct bonds *bonds);
 
-/* Looks after those that have no descriptor: to be called now and then. */
+/* Looks after those that have no descriptor, in slices: to be called now and then. */
 void bonds_poll(struct bonds *bonds);

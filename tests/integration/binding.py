@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from contextlib import ExitStack
 
 from client import encode
@@ -237,7 +238,14 @@ def ask_many(rig, method, calls):
 def thousands(rig):
     with ExitStack() as stack:
         processes = [stack.enter_context(idle()) for _ in range(4)]
-        ask_many(rig, "Allocate", [{"pod": f"p{i}", "pid": processes[i % 4].pid} for i in range(1600)])
+        pieces = []
+        for piece in range(4):
+            began = time.monotonic()
+            ask_many(rig, "Allocate", [{"pod": f"p{i}", "pid": processes[i % 4].pid}
+                                       for i in range(400 * piece, 400 * (piece + 1))])
+            pieces.append(time.monotonic() - began)
+        print("# 400 tied in", ", ".join(f"{piece:.2f} s" for piece in pieces))
+        assert pieces[3] < 3 * pieces[0] + 1, "the more are tied, the longer it takes"
         n_watched = rig.daemon.files().count("anon_inode:[pidfd]")
         equal(n_watched, 1200 - 64 - 1024, "processes that are watched")
         processes[0].end()
