@@ -2,7 +2,7 @@
 """A daemon that cannot see all processes says so, and takes its time."""
 
 from harness import SUBIDD, case, equal, main
-from living import Rig, mapped
+from living import Rig, mapped, need
 
 BLIND_SEC = 2
 KEYS = f"BlindDrainSec={BLIND_SEC}\n"
@@ -11,11 +11,12 @@ PLACES = {"a container": ["unshare", "--user", "--map-root-user", "--pid", "--fo
           "a namespace like PrivateUsers=": ["unshare", "--user", "--map-root-user"]}
 
 
-def blind_rig(place):
+def blind_rig(place, keys=KEYS):
     """A daemon there; it is ended with SIGKILL where unshare(1) stands between."""
     def command(scratch):
         return [*PLACES[place], SUBIDD, "--root", str(scratch.path)]
-    return Rig(8, KEYS, command=command)
+    need(*PLACES[place])
+    return Rig(8, keys, command=command)
 
 
 def blind_case(place):
@@ -75,8 +76,7 @@ def sees_again():
 
 @case("the time is taken over by a reload", needs_root=True, is_slow=True)
 def reloaded():
-    with Rig(8, "BlindDrainSec=600\n", command=lambda scratch: [
-            *PLACES["a namespace like PrivateUsers="], SUBIDD, "--root", str(scratch.path)]) as rig:
+    with blind_rig("a namespace like PrivateUsers=", "BlindDrainSec=600\n") as rig:
         rig.daemon.check_files = False
         rig.allocate("a")
         rig.release("a")

@@ -48,6 +48,14 @@ def own_units(n):
     raise Skip(f"no {n} units are left on this machine")
 
 
+def need(*command):
+    """Skips the case where such a command is not possible."""
+    done = subprocess.run([*command, "true"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          timeout=TIMEOUT, check=False)
+    if done.returncode != 0:
+        raise Skip(done.stderr.strip())
+
+
 class Process:
     """Waits for the end of its input, so that it dies with us. Leaving the context ends it."""
 

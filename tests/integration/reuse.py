@@ -5,7 +5,7 @@ import signal
 import sqlite3
 
 from harness import SUBIDD, UNIT, case, equal, main
-from living import Rig, living_case, refused
+from living import Rig, living_case, need, refused
 
 YEARS = 10 * 365 * 86400  # s
 LONG = "ReuseDelaySec=86400\n"
@@ -89,6 +89,7 @@ def own(rig):
 
 @case("a boot clock that is years off changes nothing", needs_root=True, is_slow=True)
 def shifted():
+    need("unshare", "--time", "--boottime", "1")
     with Rig(2, LONG) as rig:
         fill(rig)
         plain = rig.daemon.command
@@ -110,6 +111,7 @@ def shifted():
 
 @case("a delay ends in time although the boot clock is years off", needs_root=True, is_slow=True)
 def shifted_end():
+    need("unshare", "--time", "--boottime", "1")
     for offset in (YEARS, -1000):
         with Rig(2, "ReuseDelaySec=2\n", command=lambda scratch, offset=offset: [
                 "unshare", "--time", "--boottime", str(offset), SUBIDD, "--root", str(scratch.path)]) as rig:
