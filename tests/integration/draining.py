@@ -2,6 +2,7 @@
 """Nothing is handed on while anything lives in it, and it is free soon after."""
 
 import signal
+from contextlib import ExitStack
 
 from client import encode
 from harness import UNIT, equal, main
@@ -26,16 +27,14 @@ LIVES = {
 def lives(rig):
     pods = list(LIVES)
     starts = rig.allocate_many(*pods)
-    processes = [LIVES[pod](start) for pod, start in zip(pods, starts)]
-    try:
+    with ExitStack() as processes:
+        for pod, start in zip(pods, starts):
+            processes.enter_context(LIVES[pod](start))
         rig.release(*pods)
         rig.let_passes_go_by()
         equal([rig.state(pod) for pod in pods], ["draining"] * len(pods), "states")
         equal({k: v for k, v in rig.pool().items() if k in ("draining", "foreign", "released")},
               {"draining": len(pods), "foreign": 0, "released": 1})
-    finally:
-        for process in processes:
-            process.end()
     rig.wait_drained(*pods)
     equal(rig.pool()["draining"], 0)
     assert [rig.allocate(pod) for pod in pods] == starts
@@ -179,8 +178,9 @@ def thousand(rig):
 def churn(rig):
     old = [f"old{i}" for i in range(6)]
     kept = rig.allocate_many(*old)
-    processes = [mapped(start) for start in kept]
-    try:
+    with ExitStack() as processes:
+        for start in kept:
+            processes.enter_context(mapped(start))
         rig.release(*old)
         for turn in range(2):
             pods = [f"{turn}-{i}" for i in range(106)]
@@ -192,9 +192,6 @@ def churn(rig):
             equal(refused(rig.allocate, "more")[1]["draining"], 112)
             rig.wait_drained(*pods)
             equal([rig.state(pod) for pod in old], ["draining"] * 6)
-    finally:
-        for process in processes:
-            process.end()
     rig.wait_drained(*old)
 
 

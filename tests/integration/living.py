@@ -152,6 +152,7 @@ if os.fork() == 0:
         if os.fork():
             os._exit(0)
     os._exit(0)
+os.close(theirs)
 first = os.read(ours, 20).decode()
 for name in ("uid_map", "gid_map"):
     with open(f"/proc/{first}/{name}", "w") as file:
