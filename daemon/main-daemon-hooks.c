@@ -57,7 +57,8 @@ static void on_committed(void *userdata)
 {
 	struct daemon *d = userdata;
 
-	life_committed(d->life, d->has_commit_failed);
+	if (d->life) /* or its making failed, and with it the start */
+		life_committed(d->life, d->has_commit_failed);
 	methods_committed(&d->methods);
 }
 

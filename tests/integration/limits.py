@@ -287,4 +287,14 @@ def flood():
         assert slowest < (10 if IS_SANITIZED else 1.5), f"an Allocate took {slowest:.1f} s"
 
 
+@case("without enough descriptors it says what it lacks, or starts all the same")
+def few_descriptors():
+    for n_files in range(4, 24):
+        limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n_files, n_files))}
+        with Scratch() as scratch, Daemon(scratch, wait=False, check_files=False, **limit) as daemon:
+            daemon.log.wait("subidd: (error: |.*is ready)")
+            if "ready" not in daemon.log.text():
+                daemon.wait_end(1)
+
+
 main()
