@@ -99,8 +99,8 @@ def equal(found, wanted, what=""):
 class Scratch:
     """A root of its own, with the kubelet's 110 units and the accounts of a small node."""
 
-    def __init__(self, entry=KUBELET_LINE, config=None):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="subidd-"))
+    def __init__(self, entry=KUBELET_LINE, config=None, parent=None):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="subidd-", dir=parent))
         self.path.chmod(0o755)
         self.etc = self.path / "etc"
         self.etc.mkdir()

@@ -125,12 +125,12 @@ class Node:
         return [event["kind"] for event in self.history(pod=pod)]
 
 
-def pods_case(name, n_units=8, config=CONFIG + PODS, before=lambda pods: None, is_made=True, is_slow=False, **options):
+def pods_case(name, n_units=8, config=CONFIG + PODS, before=lambda pods: None, is_slow=False, parent=None, **options):
     """A case with a daemon over a pods folder, in which BEFORE was at work before the start."""
     def add(function):
         def run():
-            with Scratch(f"kubelet:{UNIT}:{n_units * UNIT}", config) as scratch:
-                pods = Pods(scratch, is_made)
+            with Scratch(f"kubelet:{UNIT}:{n_units * UNIT}", config, parent) as scratch:
+                pods = Pods(scratch)
                 before(pods)
                 with Daemon(scratch, **options) as daemon:
                     node = Node(daemon, pods)
