@@ -20,10 +20,12 @@ static const struct field pod_fields[] = {
 	  .is_valid = pod_key_valid },
 };
 
-/* Which process is meant; -ESRCH if there is none. */
+/* Which process is meant; -ESRCH if there is none that the daemon can see. */
 static int identify(int64_t pid, struct process *ret)
 {
-	return process_identify((uint32_t)pid, ret);
+	int r = process_identify((uint32_t)pid, ret);
+
+	return r == -EPERM ? -ESRCH : r;
 }
 
 /* R is what identify() returned; there is no answer to what is the daemon's own trouble. */

@@ -67,6 +67,14 @@ static int check_alive(int fd)
 	return n > 0 ? -ESRCH : 0;
 }
 
+/* Under hidepid= and ProtectProc= the files of one that lives may not be there. */
+static int read_start_alive(uint32_t pid, int fd, uint64_t *ret)
+{
+	int r = read_start(pid, ret);
+
+	return r == -ESRCH && check_alive(fd) == 0 ? -EPERM : r;
+}
+
 static int open_pid(uint32_t pid, struct process *ret, int *ret_fd)
 {
 	_cleanup_(closep) int fd = -1;
@@ -78,8 +86,8 @@ static int open_pid(uint32_t pid, struct process *ret, int *ret_fd)
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return map_error(-errno);
-	if ((r = read_start(pid, &process.start)) < 0 || (r = clock_boot_id(process.boot)) < 0 ||
-	    (r = check_alive(fd)) < 0)
+	if ((r = read_start_alive(pid, fd, &process.start)) < 0 ||
+	    (r = clock_boot_id(process.boot)) < 0 || (r = check_alive(fd)) < 0)
 		return r;
 	*ret = process;
 	*ret_fd = take_fd(&fd);

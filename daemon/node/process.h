@@ -12,7 +12,7 @@
 
 /*
  * Which process has the PID? Returns 0; -ESRCH if none that lives (the ID of a thread that is not
- * the first of its process is none); or another negative errno.
+ * the first of its process is none); -EPERM if it lives but is hidden; or another negative errno.
  */
 int process_identify(uint32_t pid, struct process *ret);
 

@@ -32,6 +32,7 @@ struct methods_rig {
 	int result;		 /* of whatever asks for a change, or for a pod */
 	int read_result;	 /* of what reads many rows or events */
 	uint32_t living_pid;	 /* the only process */
+	uint32_t hidden_pid;
 
 	/* what was asked for last */
 	unsigned int n_asked; /* times that a change was asked for */

@@ -44,6 +44,9 @@ static void test_bind(void **state)
 	assert_int_equal(methods_rig.n_asked, 1);
 	expect_answer("Bind", "\"pod\":\"a\",\"pid\":13", NULL,
 		      ERROR("NoSuchProcess", "\"pid\":13"));
+	methods_rig.hidden_pid = 14;
+	expect_answer("Bind", "\"pod\":\"a\",\"pid\":14", NULL,
+		      ERROR("NoSuchProcess", "\"pid\":14"));
 	expect_answer("Bind", "\"pod\":\"a\",\"pid\":0", NULL, INVALID("pid"));
 	expect_answer("Bind", "\"pod\":\"a\",\"pid\":2147483648", NULL, INVALID("pid"));
 	expect_answer("Bind", "\"pod\":\"a\"", NULL, INVALID("pid"));

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -232,6 +234,47 @@ static void test_ordinary_user(void **state)
 	assert_int_equal(r, 1);
 }
 
+/* What a child that /proc hides the processes of others from makes of PID and of an ended process.
+ */
+static void look_from_hiding(uint32_t pid, const struct process *ended)
+{
+	struct process process = { .pid = pid }, other;
+	int fd;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0)
+		_exit(77);
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
+		_exit(1);
+	if (process_identify(pid, &other) != -EPERM || process_open(&process, &fd) != -EPERM ||
+	    process_is_alive(&process) != -EPERM)
+		_exit(2);
+	_exit(process_is_alive(ended) != 0);
+}
+
+/* Ranges are released by what is said here: what cannot be seen has not ended. */
+static void test_hidden(void **state)
+{
+	pid_t gone = fork_sleeper(NULL, NULL), child;
+	struct process ended = identify(gone);
+	int status;
+
+	(void)state;
+	namespaces_need();
+	namespaces_kill(gone);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		look_from_hiding((uint32_t)getppid(), &ended);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WEXITSTATUS(status) == 77) {
+		print_message("# no /proc can be mounted here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 /* What a child in another time namespace makes of this process and of the time. */
 struct view {
 	struct process process;
@@ -328,7 +371,7 @@ int main(void)
 		cmocka_unit_test(test_no_process),     cmocka_unit_test(test_names),
 		cmocka_unit_test(test_thread),	       cmocka_unit_test(test_first_thread_ends),
 		cmocka_unit_test(test_ordinary_user),  cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_time_namespace),
+		cmocka_unit_test(test_time_namespace), cmocka_unit_test(test_hidden),
 	};
 
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
