@@ -3,6 +3,7 @@
 /*
  * Monitor: each watcher reads what is committed from where it stands in the history, whenever its
  * client is ready for more. So it has no queue, and one that is slow is behind and nothing else.
+ * One that is so far behind that its events are no longer there is dropped.
  */
 
 #include "methods-private.h"
@@ -41,11 +42,13 @@ static void watcher_add(struct watcher *watcher, struct watcher **list)
 	*list = watcher;
 }
 
-/* Returns 1 when the page is full. */
+/* Returns 1 when the page is full. Where a number is missing, events were removed unseen. */
 static int add_event(const struct event *event, void *userdata)
 {
 	struct watcher *watcher = userdata;
 
+	if (event->sequence != watcher->sequence + 1)
+		return -ETIMEDOUT;
 	if (json_object_array_length(watcher->page) == EVENTS_PER_REPLY)
 		return 1;
 	watcher->sequence = event->sequence;
@@ -66,6 +69,8 @@ static int next_events(struct varlink_call *call, void *userdata)
 	if (watcher->is_greeted)
 		r = allocator_events_after(methods->allocator, watcher->sequence, add_event,
 					   watcher);
+	if (r == -ETIMEDOUT)
+		return r;
 	if (r < 0)
 		return methods_refuse_store(methods, call);
 	if (watcher->is_greeted && json_object_array_length(watcher->page) == 0) {

@@ -175,6 +175,25 @@ static void test_monitor(void **state)
 	caller_drop(&caller);
 }
 
+/* The oldest events were removed before it was told them: it must not seem that nothing happened.
+ */
+static void test_monitor_behind(void **state)
+{
+	struct caller caller;
+
+	(void)state;
+	methods_rig_happen(4);
+	methods_rig.n_committed = 2;
+	caller_start(&caller, "Monitor", "", "more");
+	caller_expect(&caller, NO_EVENTS_YET);
+	methods_rig.events[2].sequence = 99;
+	methods_rig.n_committed = 3;
+	methods_committed(&methods_rig.methods);
+	assert_int_equal(call_continue(&caller.call), -ETIMEDOUT);
+	assert_int_equal(caller.n_read, json_object_array_length(caller.replies));
+	caller_drop(&caller);
+}
+
 /* Watchers that come and go do not touch each other. */
 static void test_monitors(void **state)
 {
@@ -285,9 +304,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	const struct CMUnitTest tests[] = {
-		TEST(test_history), TEST(test_history_limits),	TEST(test_history_queries),
-		TEST(test_event),   TEST(test_monitor),		TEST(test_monitors),
-		TEST(test_foreign), TEST(test_foreign_changes), TEST(test_foreign_answers),
+		TEST(test_history),	    TEST(test_history_limits), TEST(test_history_queries),
+		TEST(test_event),	    TEST(test_monitor),	       TEST(test_monitors),
+		TEST(test_monitor_behind),  TEST(test_foreign),	       TEST(test_foreign_changes),
+		TEST(test_foreign_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
