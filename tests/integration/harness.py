@@ -22,6 +22,8 @@ import traceback
 from client import TIMEOUT, Client, Refused
 
 SUBIDD = os.environ.get("SUBIDD") or str(pathlib.Path(__file__).resolve().parents[2] / "build/daemon/subidd")
+if not os.access(SUBIDD, os.X_OK):
+    sys.exit(f"{SUBIDD} is not there: build it, or set SUBIDD")
 IS_ROOT = os.geteuid() == 0
 SANITIZER = re.compile(r"Sanitizer|runtime error|AddressSan|LeakSan")
 NOBODY = 65534
