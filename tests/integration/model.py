@@ -23,9 +23,9 @@ N_OPERATIONS = int(os.environ.get("MODEL_OPERATIONS", "200000"))
 SEED = int(os.environ.get("MODEL_SEED", str(random.SystemRandom().randrange(1 << 32))))
 QUOTA = 150
 USERS = {0: 5, 1001: 2, 902: 1} if IS_ROOT else {os.geteuid(): 8}  # and their connections
-DOUBT_PASSES = 2  # of passes that end after a process is gone, the second has begun after that
-ROUNDS_PER_SETTLING = 25
-CUT_CHANCE = 0.05  # of a round to end with the daemon
+DOUBT_PASSES = 3  # the daemon goes by the last two, and the first that ends may have begun before
+ROUNDS_PER_SETTLING = 15
+CUT_CHANCE = 0.08  # of a round to end with the daemon
 
 
 class Walk:

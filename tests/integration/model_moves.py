@@ -9,7 +9,7 @@ from model_state import BASE_UNIT
 from model_world import SLOT_UNITS
 
 N_PODS, N_KUBELET_PODS = 1400, 60
-MAX_BATCH = 90
+MAX_BATCH = 180
 MAX_BOUND, MAX_NAMESPACES = 40, 25  # processes at a time
 KEEP_SHARE = 0.9  # of the pods, in a list for Reconcile
 
