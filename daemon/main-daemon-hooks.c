@@ -151,8 +151,10 @@ void daemon_loaded(void *userdata)
 {
 	struct daemon *d = userdata;
 
-	if (life_configure(d->life, &d->in_force.config) < 0)
+	int r = life_configure(d->life, &d->in_force.config);
+
+	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "cannot put the configuration in force: %s",
-			 strerror(ENOMEM));
+			 strerror(-r));
 	server_commit_soon(d->server);
 }

@@ -200,10 +200,15 @@ static int check_place(struct pod *pod)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * The kubelet gives a range on as soon as it is free, and often the one that was just released:
+ * that it still drains is nothing to be warned of, and mostly over with the next pass.
+ */
 static int take_conflict(struct pod *pod, const struct allocation *other, struct moment now)
 {
+	bool is_ours = other->state != ALLOCATION_DRAINING || other->origin != ORIGIN_KUBELET;
 	struct trouble_facts facts = {
-		.kind = TROUBLE_CONFLICT,
+		.kind = is_ours ? TROUBLE_CONFLICT : TROUBLE_DRAINING,
 		.range = pod->range,
 		.other = other->range,
 	};
@@ -214,8 +219,8 @@ static int take_conflict(struct pod *pod, const struct allocation *other, struct
 	memcpy(facts.other_namespace, other->namespace, sizeof(facts.other_namespace));
 	memcpy(facts.other_name, other->name, sizeof(facts.other_name));
 	r = trouble_set(pod, &facts, &pod->range, 1);
-	if (r <= 0)
-		return r;
+	if (r <= 0 || !is_ours)
+		return r < 0 ? r : 0;
 	return allocator_report_conflict(kubelet->allocator, pod->spot.folder->pool, pod->name,
 					 pod->range, other->pod, now);
 }

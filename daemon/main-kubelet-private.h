@@ -19,6 +19,7 @@ enum trouble_kind {
 	TROUBLE_OUTSIDE,  /* the allocation does not lie in the pool */
 	TROUBLE_UNITS,	  /* it is no run of whole units */
 	TROUBLE_CONFLICT, /* what is in the way of the allocation */
+	TROUBLE_DRAINING, /* the same, but the kubelet had that range itself until just now */
 	N_TROUBLE_KINDS
 };
 
@@ -27,7 +28,7 @@ struct trouble_facts {
 	enum trouble_kind kind;
 	const char *reason;    /* of TROUBLE_FILE; static */
 	struct id_range range; /* of the file; zero if it names none */
-	struct id_range other; /* of TROUBLE_CONFLICT: what is in the way */
+	struct id_range other; /* of the last two: what is in the way */
 	char other_pod[POD_KEY_MAX + 1];
 	char other_namespace[LABEL_MAX + 1];
 	char other_name[LABEL_MAX + 1];

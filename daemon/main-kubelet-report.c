@@ -18,7 +18,7 @@
 static const enum finding_rule rules[] = {
 	[TROUBLE_NAME] = RULE_KUBELET_PODS,	    [TROUBLE_FILE] = RULE_KUBELET_PODS,
 	[TROUBLE_OUTSIDE] = RULE_KUBELET_PODS,	    [TROUBLE_UNITS] = RULE_KUBELET_PODS,
-	[TROUBLE_CONFLICT] = RULE_KUBELET_CONFLICT,
+	[TROUBLE_CONFLICT] = RULE_KUBELET_CONFLICT, [TROUBLE_DRAINING] = RULE_KUBELET_CONFLICT,
 };
 _Static_assert(ELEMENTS_OF(rules) == N_TROUBLE_KINDS, "a rule for each");
 
@@ -59,6 +59,12 @@ static int describe(const struct pod *pod, char **ret)
 				facts->range.start, facts->range.count);
 	case TROUBLE_CONFLICT:
 		return describe_conflict(pod, facts, ret);
+	case TROUBLE_DRAINING:
+		return asprintf(ret,
+				"the kubelet gave %" PRIu32 ":%" PRIu32 " to pod %s at once after "
+				"another one, and %" PRIu32 ":%" PRIu32 " still drains",
+				facts->range.start, facts->range.count, pod->name,
+				facts->other.start, facts->other.count);
 	case TROUBLE_FILE:
 	case N_TROUBLE_KINDS:
 		break;
@@ -125,7 +131,7 @@ int trouble_set_only(struct pod *pod, const struct trouble_facts *facts)
 		TAILQ_INSERT_TAIL(&pod->spot.folder->troubles, pod->trouble, link);
 	}
 	pod->trouble->facts = *facts;
-	if (is_new)
+	if (is_new && facts->kind != TROUBLE_DRAINING)
 		log_trouble(pod);
 	return is_new;
 }

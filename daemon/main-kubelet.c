@@ -64,7 +64,7 @@ static void retry_conflicts(struct kubelet *kubelet)
 	kubelet->must_retry = false;
 	TAILQ_FOREACH(folder, &kubelet->folders, link)
 	TAILQ_FOREACH(trouble, &folder->troubles, link)
-	if (trouble->facts.kind == TROUBLE_CONFLICT)
+	if (trouble->facts.kind >= TROUBLE_CONFLICT)
 		pod_mark(trouble->pod);
 }
 
@@ -272,7 +272,18 @@ int kubelet_set_folders(struct kubelet *kubelet, const struct kubelet_folder *fo
 	kubelet->must_await = true;
 	kubelet->earliest = 0;
 	kubelet_want_scan(kubelet);
-	return 0;
+	return 1;
+}
+
+void kubelet_retry(struct kubelet *kubelet)
+{
+	const struct pods_folder *folder;
+
+	TAILQ_FOREACH(folder, &kubelet->folders, link)
+	if (!TAILQ_EMPTY(&folder->troubles)) {
+		kubelet->must_retry = true;
+		kubelet_want_step(kubelet);
+	}
 }
 
 /* Not at once: what could not be written may not be writable for long. */

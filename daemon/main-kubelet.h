@@ -40,13 +40,17 @@ int kubelet_set_interval(struct kubelet *kubelet, uint64_t usec);
 
 /*
  * Looks after these folders and no others: allocations of the kubelet in other pools vanish. Takes
- * effect in the event loop, or with kubelet_scan(). Returns 0 or -ENOMEM.
+ * effect in the event loop, or with kubelet_scan(). Returns whether they are other folders than
+ * before, or -ENOMEM.
  */
 int kubelet_set_folders(struct kubelet *kubelet, const struct kubelet_folder *folders,
 			size_t n_folders);
 
 /* Looks at everything now, to the end. Returns 0, or a negative errno if the allocator failed. */
 int kubelet_scan(struct kubelet *kubelet);
+
+/* What was in the way of an allocation may be gone: to be called when ranges have drained. */
+void kubelet_retry(struct kubelet *kubelet);
 
 /*
  * To be called after a commit that failed: what was taken over may be lost, and the next look at

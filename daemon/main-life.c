@@ -15,6 +15,7 @@ struct life {
 	struct upkeep *upkeep;
 	struct bonds *bonds;
 	struct kubelet *kubelet;
+	bool has_begun;
 };
 
 DEFINE_CLEANUP(struct life *, life_free)
@@ -24,6 +25,7 @@ static void on_round(void *userdata)
 	struct life *life = userdata;
 
 	bonds_poll(life->bonds);
+	kubelet_retry(life->kubelet);
 }
 
 int life_new(sd_event *event, struct allocator *allocator, size_t most_processes,
@@ -90,7 +92,12 @@ int life_configure(struct life *life, const struct config *config)
 	allocator_set_settings(life->allocator, &settings);
 	upkeep_set_interval(life->upkeep, interval);
 	r = kubelet_set_interval(life->kubelet, interval);
-	return r < 0 ? r : set_folders(life);
+	if (r >= 0)
+		r = set_folders(life);
+	/* at once: nothing may be handed out that the kubelet has in a folder that is new to us */
+	if (r > 0 && life->has_begun)
+		r = kubelet_scan(life->kubelet);
+	return r < 0 ? r : 0;
 }
 
 /* The kubelet's files come before the processes, which they explain. */
@@ -98,6 +105,7 @@ int life_begin(struct life *life)
 {
 	int r = kubelet_scan(life->kubelet);
 
+	life->has_begun = true;
 	if (r >= 0)
 		r = bonds_begin(life->bonds);
 	if (r >= 0)

@@ -25,7 +25,7 @@ void life_free(struct life *life);
 
 /*
  * Puts a configuration in force, the allocator's pools being those that follow from it. Returns 0
- * or -ENOMEM.
+ * or a negative errno.
  */
 int life_configure(struct life *life, const struct config *config);
 

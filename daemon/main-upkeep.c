@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COST_SHARE 20	      /* passes take one part in so many of the time */
-#define ACCURACY_USEC 1000    /* the event loop's own is 250 ms */
-#define EVENTS_PER_PRUNING 64 /* some tenths of a millisecond */
+#define COST_SHARE 20			     /* passes take one part in so many of the time */
+#define ACCURACY_USEC 1000		     /* the event loop's own is 250 ms */
+#define GAP_USEC (PASS_GAP_USEC + 10 * 1000) /* the loop's clock may be some ms behind */
+#define EVENTS_PER_PRUNING 64		     /* some tenths of a millisecond */
 
 struct upkeep {
 	struct allocator *allocator;
@@ -144,8 +145,8 @@ static void schedule(struct upkeep *upkeep)
 	struct moment now;
 	int r;
 
-	if (least < PASS_GAP_USEC)
-		least = PASS_GAP_USEC;
+	if (least < GAP_USEC)
+		least = GAP_USEC;
 	if (allocator_n_draining(upkeep->allocator) > 0 || wait < least)
 		wait = least;
 	if (upkeep->next_at == upkeep->last_ended + wait)

@@ -18,6 +18,7 @@ def expect_conflict(node, pod, *texts, n_events=1):
     equal(rule, "kubelet-conflict")
     for text in (pod, *texts):
         assert text in message, message
+    node.daemon.log.wait(f"the kubelet gave .* to pod {pod},")
     lines = [line for line in node.daemon.log.lines if "the kubelet gave" in line and f"to pod {pod}," in line]
     equal(len(lines), n_events, "warnings")
     for text in texts:

@@ -34,7 +34,7 @@ void rig_start(struct kubelet_rig *rig)
 			 0);
 	/* so that tests see what events bring */
 	assert_int_equal(kubelet_set_interval(rig->kubelet, 3600 * UINT64_C(1000000)), 0);
-	assert_int_equal(kubelet_set_folders(rig->kubelet, &rig->watched, 1), 0);
+	assert_int_equal(kubelet_set_folders(rig->kubelet, &rig->watched, 1), 1);
 	assert_int_equal(kubelet_scan(rig->kubelet), 0);
 }
 
