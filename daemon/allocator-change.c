@@ -59,14 +59,16 @@ int allocator_add_event(struct allocator *allocator, const struct event *event)
 	return 0;
 }
 
+/* Those of the batch stay in any case: whoever follows what happens has not seen them. */
 static int prune(struct allocator *allocator, uint64_t now, uint32_t most, uint32_t *ret_n)
 {
 	const struct allocator_settings *settings = &allocator->settings;
 	bool has_age = settings->history_age > 0 && now > settings->history_age;
+	uint64_t kept = settings->history_events > 0 ? settings->history_events : UINT64_MAX;
 
-	return store_prune_events(
-		allocator->store, has_age ? now - settings->history_age : 0,
-		settings->history_events > 0 ? settings->history_events : UINT64_MAX, most, ret_n);
+	return store_prune_events(allocator->store, has_age ? now - settings->history_age : 0,
+				  kept > allocator->n_events ? kept : allocator->n_events, most,
+				  ret_n);
 }
 
 /* Old events make room for those of the batch; of very many, allocator_prune() does the rest. */

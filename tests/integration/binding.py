@@ -264,6 +264,23 @@ def thousands(rig):
     equal(rig.daemon.files().count("anon_inode:[pidfd]"), 0, "descriptors that are left")
 
 
+@living_case("processes are followed, and watchers told, where the history keeps one event",
+             daemon_keys="HistoryEvents=1\n")
+def short_history(rig):
+    with ExitStack() as stack:
+        processes = [stack.enter_context(idle()) for _ in range(8)]
+        clients = [stack.enter_context(rig.daemon.client()) for _ in processes]
+        rig.daemon.process.send_signal(signal.SIGSTOP)  # so that all calls share one commit
+        for i, client in enumerate(clients):
+            client.send(encode("Allocate", {"pod": f"p{i}", "pid": processes[i].pid}))
+        rig.daemon.process.send_signal(signal.SIGCONT)
+        for i, client in enumerate(clients):
+            equal(client.reply("Allocate")[0]["allocation"]["pid"], processes[i].pid)
+        for i, process in enumerate(processes):
+            process.end()
+            expect_released(rig, f"p{i}")
+
+
 @living_case("a bound process in the range itself keeps it draining after its release by a list")
 def reconciled(rig):
     start = rig.allocate("a")
