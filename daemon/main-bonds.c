@@ -32,7 +32,7 @@ struct bonds {
 	struct pacer *pacer;
 	size_t n_watched, most_watched;
 	uint64_t sequence; /* of the last event that was looked at */
-	bool is_stale;	   /* a release of these may have been lost */
+	bool is_stale;	   /* a release of these, or a new one, may have been missed */
 };
 
 DEFINE_CLEANUP(struct bonds *, bonds_free)
@@ -184,6 +184,8 @@ static int look(const struct event *event, void *userdata)
 	struct allocation row;
 	int r = 0;
 
+	if (event->sequence != bonds->sequence + 1)
+		bonds->is_stale = true;
 	if (event->kind == EVENT_BOUND || bond) {
 		r = allocator_get(bonds->allocator, event->pod, &row);
 		if (r == 0)
