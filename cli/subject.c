@@ -64,7 +64,7 @@ static int read_map(uint32_t pid, const char *name, uint32_t *ret)
 
 int subject_use_maps(uint32_t pid, struct subject *subject)
 {
-	uint32_t uid, gid;
+	uint32_t uid = 0, gid = 0;
 	int r;
 
 	r = read_map(pid, "uid_map", &uid);

@@ -81,7 +81,7 @@ static int get_ends(struct store *store, uint64_t *ret_first, uint64_t *ret_last
 
 int store_last_event(struct store *store, uint64_t *ret_sequence)
 {
-	uint64_t first;
+	uint64_t first = 0;
 
 	return get_ends(store, &first, ret_sequence);
 }
@@ -174,7 +174,7 @@ static int each_of_block(struct store *store, const struct event_query *query, u
 static int each_of_time(struct store *store, const struct event_query *query, store_event_fn event,
 			void *userdata)
 {
-	uint64_t first, last, end;
+	uint64_t first = 0, last = 0, end;
 	int r = get_ends(store, &first, &last);
 
 	if (r < 0)
@@ -243,7 +243,7 @@ int store_prune_events(struct store *store, uint64_t before, uint64_t most, uint
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_DELETE_EVENTS];
 	struct pruning pruning = { .before = before, .most = most };
-	uint64_t first;
+	uint64_t first = 0;
 	int r = get_ends(store, &first, &pruning.newest);
 
 	if (r == 0)
