@@ -257,6 +257,11 @@ void upkeep_begin(struct upkeep *upkeep)
 {
 	int r = begin_pass(upkeep);
 
+	if (processes_are_contained())
+		log_line(
+			LOG_LEVEL_WARNING,
+			"this is a PID namespace of its own: what lives outside of it in a range is "
+			"not seen; run in the node's own (hostPID)");
 	if (r == 0)
 		do
 			r = processes_step(upkeep->processes);

@@ -348,6 +348,18 @@ uint64_t processes_cost(const struct processes *pass)
 	return pass->cost / 1000;
 }
 
+/* The number of the initial one is a constant of the kernel (PROC_PID_INIT_INO). */
+bool processes_are_contained(void)
+{
+	char name[64];
+	ssize_t n = readlink(PROCESSES_FOLDER "/self/ns/pid", name, sizeof(name) - 1);
+
+	if (n < 0)
+		return false;
+	name[n] = '\0';
+	return strcmp(name, "pid:[4026531836]") != 0;
+}
+
 void processes_free(struct processes *pass)
 {
 	if (!pass)

@@ -51,5 +51,11 @@ const char *processes_blindness(const struct processes *pass);
 uint32_t processes_count(const struct processes *pass); /* that it has looked at */
 uint64_t processes_cost(const struct processes *pass);	/* us that its calls took so far */
 
+/*
+ * Are these the processes of a PID namespace of its own, and not those of the node? No pass can
+ * tell that others are missing.
+ */
+bool processes_are_contained(void);
+
 /* Accepts NULL. */
 void processes_free(struct processes *pass);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A daemon that cannot see all processes says so, and takes its time."""
 
+import os
+
 from harness import SUBIDD, case, equal, main
 from living import Rig, mapped, need
 
@@ -47,9 +49,22 @@ for name in PLACES:
     blind_case(name)
 
 
+@case("in a PID namespace of its own it warns of what it cannot see", needs_root=True, is_slow=True)
+def contained():
+    place = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    need(*place)
+    with Rig(8, command=lambda scratch: [*place, SUBIDD, "--root", str(scratch.path)]) as rig:
+        rig.daemon.check_files = False
+        rig.daemon.log.wait("warning: this is a PID namespace of its own")
+        equal(rig.client.call("GetStatus")["scan"]["blind"], False)
+        rig.end(9)
+
+
 @case("a daemon that sees everything does not care about BlindDrainSec=", needs_root=True, is_slow=True)
 def sighted():
     with Rig(8, "BlindDrainSec=1\n") as rig:
+        is_contained = os.readlink("/proc/self/ns/pid") != "pid:[4026531836]"
+        equal("PID namespace of its own" in rig.daemon.log.text(), is_contained, "a warning")
         scan = rig.client.call("GetStatus")["scan"]
         equal((scan["blind"], "message" in scan), (False, False))
         assert scan["processes"] > 1 and scan["cost"] > 0, scan
