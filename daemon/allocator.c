@@ -24,10 +24,13 @@ static int set_clock(struct store *store, const char *boot_id, struct moment now
 		r = store_last_clock(store, &last);
 	if (r < 0)
 		return r;
+	if (last < clock.last)
+		last = clock.last;
 	*ret = clock.offset;
 	if (strcmp(clock.boot, boot_id) == 0 && (int64_t)now.boot + clock.offset >= (int64_t)last)
 		return 0;
 	*ret = clock.offset = (int64_t)last - (int64_t)now.boot;
+	clock.last = last;
 	snprintf(clock.boot, sizeof(clock.boot), "%s", boot_id);
 	r = store_begin(store);
 	if (r == 0)
@@ -72,6 +75,22 @@ void allocator_free(struct allocator *allocator)
 	claims_done(&allocator->kubelet_claims);
 	store_free(allocator->store);
 	free(allocator);
+}
+
+int allocator_keep_clock(struct allocator *allocator, struct moment now)
+{
+	struct store_clock clock;
+	int r = allocator_ready(allocator);
+
+	if (r == 0)
+		r = store_get_clock(allocator->store, &clock);
+	if (r < 0)
+		return allocator_failed(allocator, r);
+	clock.last = allocator_clock(allocator, now.boot);
+	r = allocator_begin_change(allocator);
+	if (r < 0)
+		return r;
+	return allocator_end_change(allocator, store_set_clock(allocator->store, &clock));
 }
 
 /* What was before the clock began, in a pass for instance, was at its beginning. */

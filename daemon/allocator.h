@@ -101,6 +101,13 @@ int allocator_new(struct store *store, const char *boot_id, struct moment now,
 void allocator_free(struct allocator *allocator);
 
 /*
+ * Has the clock by which released units wait go on from NOW, should the machine be started anew; it
+ * goes on from the last release otherwise. To be called at a clean end. Returns 0 or a negative
+ * errno.
+ */
+int allocator_keep_clock(struct allocator *allocator, struct moment now);
+
+/*
  * Exchanges the pools for those in POOLS, which then holds the ones before; on failure they stay in
  * force. Allocations are never touched by it. Returns 0 or a negative errno.
  */

@@ -283,6 +283,17 @@ static int set_up(struct daemon *d)
 	return open_socket(d);
 }
 
+/* The server commits it, with all else, when it is freed. */
+static void keep_clock(struct daemon *d)
+{
+	struct moment now;
+
+	clock_now(&now);
+	if (allocator_keep_clock(d->allocator, now) < 0)
+		log_line(LOG_LEVEL_WARNING, "cannot keep the time of the releases: %s",
+			 allocator_message(d->allocator));
+}
+
 int daemon_run(const struct options *options)
 {
 	_cleanup_(daemon_done) struct daemon d = { .options = options };
@@ -296,5 +307,6 @@ int daemon_run(const struct options *options)
 	sd_notify(false, "READY=1");
 	r = sd_event_loop(d.event);
 	sd_notify(false, "STOPPING=1");
+	keep_clock(&d);
 	return r < 0 ? fail(r, "the event loop failed") : STATUS_OK;
 }

@@ -123,7 +123,8 @@ static const struct {
 	  "CREATE TABLE clock ("
 	  " only INTEGER PRIMARY KEY CHECK (only = 1),"
 	  " boot TEXT NOT NULL CHECK (length(boot) BETWEEN 1 AND 36),"
-	  " offset INTEGER NOT NULL"
+	  " offset INTEGER NOT NULL,"
+	  " last INTEGER NOT NULL DEFAULT 0 CHECK (last >= 0)"
 	  ") STRICT;" },
 };
 

@@ -18,6 +18,7 @@ int store_get_clock(struct store *store, struct store_clock *ret)
 		if (!store_read_text(s, 0, clock.boot, sizeof(clock.boot)))
 			return store_end_use(s, -EUCLEAN);
 		clock.offset = sqlite3_column_int64(s, 1);
+		clock.last = (uint64_t)sqlite3_column_int64(s, 2);
 	}
 	*ret = clock;
 	return store_end_use(s, 0);
@@ -31,6 +32,7 @@ int store_set_clock(struct store *store, const struct store_clock *clock)
 	store_bind_text(s, 1, clock->boot, &r);
 	if (r == SQLITE_OK)
 		r = sqlite3_bind_int64(s, 2, clock->offset);
+	store_bind_number(s, 3, clock->last, &r);
 	return store_change(s, r);
 }
 

@@ -97,9 +97,9 @@ static const char *const sql[] = {
 				     " ORDER BY sequence",
 	[STATEMENT_OLDEST_EVENTS] = "SELECT sequence, time FROM event ORDER BY sequence LIMIT ?1",
 	[STATEMENT_DELETE_EVENTS] = "DELETE FROM event WHERE sequence <= ?1",
-	[STATEMENT_GET_CLOCK] = "SELECT boot, offset FROM clock",
+	[STATEMENT_GET_CLOCK] = "SELECT boot, offset, last FROM clock",
 	[STATEMENT_SET_CLOCK] =
-		"INSERT OR REPLACE INTO clock (only, boot, offset) VALUES (1, ?1, ?2)",
+		"INSERT OR REPLACE INTO clock (only, boot, offset, last) VALUES (1, ?1, ?2, ?3)",
 	[STATEMENT_GET_POOL] = "SELECT name, start, count, unit FROM pool WHERE name = ?1",
 	[STATEMENT_PUT_POOL] =
 		"INSERT OR REPLACE INTO pool (name, start, count, unit) VALUES (?1, ?2, ?3, ?4)",

@@ -137,6 +137,7 @@ int store_prune_events(struct store *store, uint64_t before, uint64_t most, uint
 struct store_clock {
 	char boot[BOOT_ID_LENGTH + 1]; /* empty: it was never set */
 	int64_t offset;		       /* us */
+	uint64_t last;		       /* us: where it stood when that was last kept */
 };
 
 int store_get_clock(struct store *store, struct store_clock *ret);

@@ -154,6 +154,7 @@ static const char *const refused[] = {
 	"INSERT INTO clock (only, boot, offset) VALUES (1, NULL, 0)",
 	"INSERT INTO clock (only, boot, offset) VALUES (1, 'x', NULL)",
 	"INSERT INTO clock (only, boot, offset) VALUES (1, 'x', 0.5)",
+	"INSERT INTO clock (only, boot, offset, last) VALUES (1, 'x', 0, -1)",
 };
 
 static void expect_rows(const char *what)

@@ -24,22 +24,24 @@ static int drop(void **state)
 
 static void test_clock(void **state)
 {
-	static const struct store_clock clocks[] = { { BOOT, 0 },
-						     { "x", INT64_MIN },
-						     { BOOT, INT64_MAX } };
-	struct store_clock clock = { "x", 1 };
+	static const struct store_clock clocks[] = { { BOOT, 0, 0 },
+						     { "x", INT64_MIN, INT64_MAX },
+						     { BOOT, INT64_MAX, 7 } };
+	struct store_clock clock = { "x", 1, 1 };
 
 	(void)state;
 	assert_int_equal(store_get_clock(store, &clock), 0);
 	assert_string_equal(clock.boot, "");
 	assert_int_equal(clock.offset, 0);
+	assert_int_equal(clock.last, 0);
 	for (size_t i = 0; i < ELEMENTS_OF(clocks); i++) {
 		assert_int_equal(store_set_clock(store, &clocks[i]), 0);
 		assert_int_equal(store_reopen(store), 0);
 		assert_int_equal(store_get_clock(store, &clock), 0);
 		assert_memory_equal(&clock, &clocks[i], sizeof(clock));
 	}
-	assert_int_equal(store_set_clock(store, &(struct store_clock){ "", 5 }), STORE_E_CONFLICT);
+	assert_int_equal(store_set_clock(store, &(struct store_clock){ "", 5, 5 }),
+			 STORE_E_CONFLICT);
 }
 
 static void test_pools(void **state)
