@@ -234,7 +234,7 @@ def questions(node):
         is_over.set()
         thread.join()
     print(f"# others waited up to {slowest[0] * 1e3:.1f} ms")
-    assert slowest[0] < 0.5
+    assert slowest[0] < 2  # all of the answer at once would be more, also under the sanitizers
 
 
 main()
