@@ -15,9 +15,10 @@ import time
 from client import TIMEOUT, Refused
 from harness import UNIT, Daemon, Scratch, Skip, case, equal
 
-# Name, first unit, units of a slot, slots: between the units of the default pool and those that the
-# unit tests live in, and behind them, where the model test takes slots of the same names.
-SMALL = ("units", 128, 8, 109)
+# Name, first unit, units of a slot, slots. Tests run side by side and see each other's processes, so real
+# maps keep away from where others have their pools: units 1 to 4100 or so, and those of subidctl's
+# tests from 30521 on. The unit tests live in 33000 to 56519; behind them are the slots of the model.
+SMALL = ("units", 10000, 8, 109)
 LARGE = ("model", 57200, 1600, 5)
 PASS_GAP = 1_000_000  # us between the two passes that end a draining
 held, slots_lock = [], threading.Lock()

@@ -25,7 +25,7 @@ static void check(bool is_true)
 
 struct id_range namespaces_range(void)
 {
-	return (struct id_range){ UNIT * (1000 + (uint32_t)getpid() % 500 * 112), UNIT * 112 };
+	return (struct id_range){ UNIT * (33000 + (uint32_t)getpid() % 210 * 112), UNIT * 112 };
 }
 
 void namespaces_write_map(pid_t process, const char *name, const char *text)
@@ -135,8 +135,10 @@ _Noreturn static void keep_chain(struct id_range range, int stop, int ready, uin
 	say(mapped[1]);
 	say(ready);
 	close(ready);
-	for (;;)
-		pause();
+	/* as SIGCHLD is ignored, this waits for all of them and then fails (wait(2)) */
+	while (wait(NULL) >= 0 || errno != ECHILD)
+		;
+	_exit(0);
 }
 
 struct chain chain_start(struct id_range range)
@@ -171,7 +173,7 @@ void chain_stop(struct chain *chain)
 	close(chain->stop);
 	check(read(chain->ended, &word, 1) == 0); /* the last one has closed it */
 	close(chain->ended);
-	namespaces_kill(chain->keeper);
+	check(waitpid(chain->keeper, NULL, 0) == chain->keeper); /* and been waited for */
 	munmap(chain->n, sizeof(*chain->n));
 }
 
