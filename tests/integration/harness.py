@@ -9,6 +9,7 @@ import collections
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -353,6 +354,8 @@ class Daemon:
         """No report of a sanitizer, no process of its session left."""
         found = [line for line in self.log.lines if SANITIZER.search(line)]
         assert not found, "\n".join(self.log.lines)
+        for pid in processes_of(self.process.pid):
+            await_end(pid)
         left = processes_of(self.process.pid)
         assert not left, f"processes are left: {left}"
 
@@ -394,6 +397,18 @@ def release(daemon, *pods):
         for pod in pods:
             equal(client.call("Release", pod=pod)["released"], True, pod)
         watch.wait("drained", *pods)
+
+
+def await_end(pid, timeout=5):
+    """Until a process that is being killed has ended, or for so many seconds."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        select.select([fd], [], [], timeout)
+    finally:
+        os.close(fd)
 
 
 def processes_of(session):
