@@ -19,7 +19,7 @@ class Call:
     def __init__(self, method, parameters, uid):
         self.method, self.parameters, self.uid = method, parameters, uid
         self.error = self.reply = self.index = None  # the event that it left
-        self.is_answered = False
+        self.is_answered, self.is_sure = False, True  # sure: no other event could be the one
 
     def __repr__(self):
         return f"{self.method}({self.parameters}) of {self.uid}: {self.error or ''} {self.reply}"
@@ -31,6 +31,7 @@ class Judge:
     def __init__(self, state, checks_in_pool):
         self.state, self.checks_in_pool = state, checks_in_pool
         self.left = collections.defaultdict(list)  # events of clients that no reply explains yet
+        self.taken = collections.defaultdict(list)  # and those that one explains
         for index, event in enumerate(state.events):
             if "clientUid" in event and event["kind"] != "reused":
                 self.left[self.key_of(event)].append(index)
@@ -41,14 +42,16 @@ class Judge:
         kind = "swept" if event.get("cause") == "reconcile" else event["kind"]
         return kind, event["pod"]
 
-    def take(self, kind, pod, fits):
-        """The event that a reply tells of; nothing that was acknowledged may be missing."""
-        indexes = self.left[kind, pod]
-        for index in indexes:
-            if fits(self.state.events[index]):
-                indexes.remove(index)
-                return index
-        return None
+    def take(self, call, kind, pod, fits):
+        """The event that a reply tells of; two connections may each have left one that looks the same."""
+        left, taken = self.left[kind, pod], self.taken[kind, pod]
+        found = [index for index in left if fits(self.state.events[index])]
+        if not found:
+            return None
+        call.is_sure &= len(found) == 1 and not any(fits(self.state.events[index]) for index in taken)
+        left.remove(found[0])
+        taken.append(found[0])
+        return found[0]
 
     def row_fits(self, found, row):
         """Is an Allocation of a reply this row?"""
@@ -96,21 +99,21 @@ class Judge:
         found = call.reply.get("allocation")
         if call.method == "Allocate":
             if call.reply["outcome"] != "existing":
-                index = self.take(EVENT_OF[call.reply["outcome"]], pod, lambda event: (
+                index = self.take(call, EVENT_OF[call.reply["outcome"]], pod, lambda event: (
                     event["time"] == found["createdAt"] and event["start"] == found["start"] and
                     event["count"] == found["count"] and event["clientUid"] == call.uid == found["clientUid"]))
                 check(index is not None, "acknowledged, but there is no event", call)
             if "pid" in call.parameters:
                 index = self.find_bound(call, index)
         elif call.method == "Release" and call.reply["released"]:
-            index = self.take("released", pod, lambda event: event["time"] == found["releasedAt"] and
+            index = self.take(call, "released", pod, lambda event: event["time"] == found["releasedAt"] and
                               event["clientUid"] == call.uid)
             check(index is not None, "acknowledged, but there is no event", call)
         elif call.method == "Bind":
             index = self.find_bound(call, None)
         elif call.method == "Reconcile" and not call.parameters.get("dryRun"):
             for name in call.reply["released"]:
-                index = self.take("swept", name, lambda event: event["clientUid"] == call.uid)
+                index = self.take(call, "swept", name, lambda event: event["clientUid"] == call.uid)
                 check(index is not None, "acknowledged, but there is no event", call, name)
         if index is not None:
             self.n_explained[call.method] += 1
@@ -120,18 +123,23 @@ class Judge:
     def find_bound(self, call, index):
         """A pid leaves its event right behind that of a new range; or none, if it was bound to it already."""
         pid = call.parameters["pid"]
-        bound = self.take("bound", call.parameters["pod"], lambda event: (
-            event["pid"] == pid and event["clientUid"] == call.uid and
+        bound = self.take(call, "bound", call.parameters["pod"], lambda event: (
+            event["pid"] == pid and event["clientUid"] == call.uid and self.made_row(call, event) and
             (index is None or event["sequence"] == self.state.events[index]["sequence"] + 1)))
         check(bound is not None or index is None, "acknowledged, but not bound", call)
+        call.is_sure &= index is not None  # a row that is bound already looks like one that it has just bound
         return bound if bound is not None else index
 
+    def made_row(self, call, event):
+        """Is the row of the reply the one that the event made?"""
+        found, index = call.reply["allocation"], event["sequence"] - self.state.events[0]["sequence"]
+        return any(self.row_fits(found, row) for row in self.state.versions_of(found["pod"], index, index + 1))
+
     def check_row(self, call, index):
-        """The row of the reply is the one that the event made."""
+        """The reply tells what the event made."""
         found = call.reply.get("allocation")
         if found:
-            rows = self.state.versions_of(found["pod"], index, index + 1)
-            check(any(self.row_fits(found, row) for row in rows), "answered what is not so", call, rows)
+            check(self.made_row(call, self.state.events[index]), "answered what is not so", call)
         for name in ("uidMappings", "gidMappings"):
             if name in call.reply:
                 check(call.reply[name] == [{"containerID": 0, "hostID": found["start"], "size": found["count"]}],
@@ -142,12 +150,12 @@ class Judge:
         high, bounds = len(self.state.events), []
         for call in reversed(calls):
             bounds.append(high)
-            if call.index is not None:
+            if call.index is not None and call.is_sure:
                 high = call.index
         low = -1
         for call, high in zip(calls, reversed(bounds)):
             if call.index is not None:
-                low = call.index
+                low = call.index if call.is_sure else low
             elif call.is_answered:
                 self.explain_unchanged(call, low, high)
 
