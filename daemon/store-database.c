@@ -1,53 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Opening the database: settings, whose it is, whether it is sound, and its schema. */
+/* Opening the database, which may have to be made or taken over first, and closing it. */
 
 #include "store-private.h"
 
 #include "cleanup.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* A failure of SQLite: a damaged file is an outcome of its own, all else is unexpected. */
-static int refuse_sqlite(struct store *store, int result, bool is_known, char **ret_message)
-{
-	int r = store_errno(result);
-
-	if (r == -EUCLEAN && (result & 0xff) == SQLITE_NOTADB && !is_known)
-		return store_refuse(
-			ret_message, STORE_E_FOREIGN,
-			"%s is not a database of subidd: move it away, it is not touched",
-			store->path);
-	if (r == -EBUSY)
-		return store_refuse(ret_message, STORE_E_LOCKED,
-				    "another program has %s open: subidd alone may use it",
-				    store->path);
-	if (r == -EUCLEAN)
-		return store_refuse(
-			ret_message, STORE_E_CORRUPT,
-			"%s is damaged (%s): put a backup in its place, it is not touched",
-			store->path, sqlite3_errmsg(store->db));
-	return store_refuse(ret_message, r, "cannot open %s: %s", store->path,
-			    sqlite3_errmsg(store->db));
-}
-
-static int get_number(struct store *store, const char *sql, int64_t *ret)
-{
-	sqlite3_stmt *s = NULL;
-	int r = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
-
-	if (r == SQLITE_OK)
-		r = sqlite3_step(s);
-	if (r == SQLITE_ROW) {
-		*ret = sqlite3_column_int64(s, 0);
-		r = SQLITE_OK;
-	}
-	sqlite3_finalize(s);
-	return r;
-}
+#define LOG_HEADER_SIZE 32
 
 /* What may be set before the database is read. */
 static int harden(sqlite3 *db)
@@ -80,209 +46,220 @@ static int harden(sqlite3 *db)
 			    NULL, NULL, NULL);
 }
 
-static int refuse_empty(struct store *store, char **ret_message)
+int store_connect(const char *path, const char *vfs, sqlite3 **ret)
 {
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int r = sqlite3_open_v2(path, ret, flags, vfs);
+
+	return r == SQLITE_OK ? harden(*ret) : r;
+}
+
+/* What the head of a database file says, before SQLite looks at it. */
+struct head {
+	bool is_there;
+	bool is_empty; /* SQLite takes one byte for none */
+	bool is_ours;
+	uint32_t version;
+};
+
+static uint32_t number_at(const char *data)
+{
+	uint32_t number;
+
+	memcpy(&number, data, sizeof(number));
+	return be32toh(number);
+}
+
+/* The format of SQLite's files, "The Database Header": both numbers are set by pragmas. */
+static int read_head(const char *path, struct head *ret, char **ret_message)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char data[100];
+	struct stat st;
+	ssize_t n;
+
+	*ret = (struct head){ .is_there = fd >= 0 || errno != ENOENT };
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return store_refuse(ret_message, -errno, "cannot use %s: %m", path);
+	if (!S_ISREG(st.st_mode))
+		return store_refuse(ret_message, STORE_E_FOREIGN, "%s is no regular file", path);
+	n = pread(fd, data, sizeof(data), 0);
+	if (n < 0)
+		return store_refuse(ret_message, -errno, "cannot read %s: %m", path);
+	ret->is_empty = st.st_size <= 1;
+	if (n == sizeof(data) && memcmp(data, "SQLite format 3", 16) == 0) {
+		ret->is_ours = number_at(data + 68) == STORE_APPLICATION_ID;
+		ret->version = number_at(data + 60);
+	}
+	return 0;
+}
+
+/* A file that is missing or empty is made only where the marker knows of none. */
+static int make_first(struct store *store, const struct head *head, bool is_known,
+		      char **ret_message)
+{
+	if (!is_known)
+		return store_make(store, NULL, NULL, ret_message);
+	if (head->is_there)
+		return store_refuse_empty(store->path, ret_message);
 	return store_refuse(ret_message, STORE_E_LOST,
-			    "%s is empty, but " STORE_LOCK
-			    " beside it says that it was not: put a backup in its place, or remove "
-			    "both to begin anew",
+			    "%s is gone, but " STORE_LOCK
+			    " beside it says that it was there: put a backup in its place with "
+			    "subidd --restore, or remove " STORE_LOCK " to begin anew",
 			    store->path);
 }
 
-/* Whose is it? A file without tables and without an application ID is one that was just begun. */
-static int check_identity(struct store *store, bool is_known, int64_t *ret_version,
-			  char **ret_message)
+/* Without checksums, or of somebody else. Its log must be gone before another file has its name. */
+static int take_over(struct store *store, bool is_known, char **ret_message)
 {
-	int64_t application = 0, version = 0, n_objects = 0;
-	int r = get_number(store, "PRAGMA application_id", &application);
+	sqlite3 *db = NULL;
+	int64_t version = 0;
+	int result = store_connect(store->path, NULL, &db), r = 0;
 
-	if (r == SQLITE_OK)
-		r = get_number(store, "PRAGMA user_version", &version);
-	if (r == SQLITE_OK)
-		r = get_number(store, "SELECT count(*) FROM sqlite_schema", &n_objects);
-	if (r != SQLITE_OK)
-		return refuse_sqlite(store, r, is_known, ret_message);
-	if (application == 0 && version == 0 && n_objects == 0 && is_known)
-		return refuse_empty(store, ret_message);
-	if (application != STORE_APPLICATION_ID &&
-	    !(application == 0 && version == 0 && n_objects == 0))
-		return store_refuse(
-			ret_message, STORE_E_FOREIGN,
-			"%s is the database of another program (application ID %lld): move it "
-			"away, it is not touched",
-			store->path, (long long)application);
-	if (version > store_schema_version())
-		return store_refuse(
-			ret_message, STORE_E_NEWER,
-			"%s has schema version %lld, this subidd knows %d at most: install the "
-			"newer subidd again, it is not touched",
-			store->path, (long long)version, store_schema_version());
-	*ret_version = version;
+	if (result == SQLITE_OK)
+		r = store_examine(db, store->path, is_known, false, &version, ret_message);
+	if (result == SQLITE_OK && r == 0)
+		result = sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+				      NULL, NULL, NULL);
+	if (result == SQLITE_OK && r == 0)
+		result = store_legacy_upgrade(db, version);
+	if (result == SQLITE_OK && r == 0)
+		result = sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+	if (result != SQLITE_OK)
+		r = store_refuse_sqlite(db, store->path, result, is_known, ret_message);
+	if (r == 0)
+		r = store_make(store, db, NULL, ret_message);
+	sqlite3_close(db);
+	return r;
+}
+
+/* The file of the write-ahead log, to be freed; NULL without memory. */
+static char *log_path(const struct store *store)
+{
+	char *path;
+
+	return asprintf(&path, "%s-wal", store->path) < 0 ? NULL : path;
+}
+
+/* Is there nothing in the log? Then the database was closed, and all of it is in its file. */
+static int is_log_empty(const struct store *store, bool *ret)
+{
+	static const char zeros[LOG_HEADER_SIZE];
+	_cleanup_(freep) char *path = log_path(store);
+	_cleanup_(closep) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char data[LOG_HEADER_SIZE];
+	ssize_t n = fd < 0 ? 0 : pread(fd, data, sizeof(data), 0);
+
+	if (!path)
+		return -ENOMEM;
+	if (n < 0 || (fd < 0 && errno != ENOENT))
+		return -errno;
+	*ret = n < LOG_HEADER_SIZE || memcmp(data, zeros, sizeof(data)) == 0;
 	return 0;
 }
 
-/* integrity_check and not quick_check, which does not look at UNIQUE. */
-static int check_part(struct store *store, const char *sql, char **ret_message)
+/* What SQLite takes for an empty log. The file keeps its blocks, which a full disk has not. */
+static void empty_log(const struct store *store)
 {
-	sqlite3_stmt *s = NULL;
-	int r = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
-	const char *text = NULL;
+	static const char zeros[LOG_HEADER_SIZE];
+	_cleanup_(freep) char *path = log_path(store);
+	_cleanup_(closep) int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 
-	if (r == SQLITE_OK)
-		r = sqlite3_step(s);
-	if (r == SQLITE_ROW)
-		text = (const char *)sqlite3_column_text(s, 0);
-	if (r != SQLITE_ROW)
-		r = refuse_sqlite(store, r, true, ret_message);
-	else if (!text)
-		r = -ENOMEM;
-	else if (strcmp(text, "ok") == 0)
-		r = 0;
-	else
-		r = store_refuse(ret_message, STORE_E_CORRUPT,
-				 "%s is damaged (%s): put a backup in its place, it is not touched",
-				 store->path, text);
-	sqlite3_finalize(s);
-	return r;
+	if (fd >= 0 && pwrite(fd, zeros, sizeof(zeros), 0) == sizeof(zeros))
+		fdatasync(fd);
 }
 
-/*
- * Everything but the history: its million events would take seconds, and what it says decides
- * nothing. The schema stands for the list of free pages as well.
- */
-static int check_soundness(struct store *store, int64_t version, char **ret_message)
+/* A log that was lost or cut off leaves a database that looks sound, but is an older one. */
+static int check_age(struct store *store, const struct store_marker *marker, char **ret_message)
 {
-	static const char *const parts[] = {
-		"PRAGMA integrity_check(sqlite_schema)",
-		"PRAGMA integrity_check(allocation)",
-		"PRAGMA integrity_check(pool)",
-		"PRAGMA integrity_check(clock)",
-	};
-	size_t n_parts = version >= 2 ? ELEMENTS_OF(parts) : (size_t)version + 1;
-	int r = 0;
+	char what[STORE_WHAT_SIZE];
+	int r;
 
-	for (size_t i = 0; i < n_parts && r == 0; i++)
-		r = check_part(store, parts[i], ret_message);
-	return r;
-}
-
-/* Without its trigger the schema would refuse nothing. */
-static int check_schema(struct store *store, int64_t version, char **ret_message)
-{
-	bool is_same;
-	int r = store_schema_compare(store->db, version, &is_same);
-
-	if (r != SQLITE_OK)
-		return refuse_sqlite(store, r, true, ret_message);
-	if (is_same)
+	store->derived.is_stale = true;
+	r = store_derive(store, what);
+	if (r > 0)
+		return store_refuse_damaged(store->path, what, ret_message);
+	if (r < 0)
+		return r == -ENOMEM ? r
+				    : store_refuse_sqlite(store->db, store->path,
+							  sqlite3_extended_errcode(store->db), true,
+							  ret_message);
+	if (store->derived.last_event >= marker->last_event)
 		return 0;
-	return store_refuse(ret_message, STORE_E_CORRUPT,
-			    "%s is damaged (its schema is not the one of version %lld): put a "
-			    "backup in its place, it is not touched",
-			    store->path, (long long)version);
+	return store_refuse(
+		ret_message, STORE_E_LOST,
+		"%s is older than it was: its last change is number %llu, and " STORE_LOCK
+		" beside it says that there was number %llu; put the newest backup in its "
+		"place with subidd --restore",
+		store->path, (unsigned long long)store->derived.last_event,
+		(unsigned long long)marker->last_event);
 }
 
-/* A damaged number can make a valid row, which the trigger never saw. */
-static int check_overlaps(struct store *store, char **ret_message)
-{
-	int64_t start = 0;
-	int r = get_number(store,
-			   "SELECT ifnull(min(start), -1) FROM (SELECT start,"
-			   " lag(start + count) OVER (ORDER BY start) AS last_end FROM allocation)"
-			   " WHERE last_end > start",
-			   &start);
-
-	if (r != SQLITE_OK)
-		return refuse_sqlite(store, r, true, ret_message);
-	if (start < 0)
-		return 0;
-	return store_refuse(ret_message, STORE_E_CORRUPT,
-			    "%s is damaged (two allocations have ID %lld): put a backup in its "
-			    "place, it is not touched",
-			    store->path, (long long)start);
-}
-
-/* SQLite would let all read it, and gives its log the mode that the database has. */
-static int make_file(struct store *store, char **ret_message)
-{
-	_cleanup_(closep) int fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return store_refuse(ret_message, -errno, "cannot make %s: %m", store->path);
-	return 0;
-}
-
-/*
- * A file that is missing or empty is made only where the marker knows of none. SQLite takes one
- * byte for none, and removes the log of an empty database when it opens it.
- */
-static int check_file(struct store *store, bool is_known, char **ret_message)
-{
-	struct stat st;
-
-	if (stat(store->path, &st) < 0) {
-		if (errno != ENOENT)
-			return store_refuse(ret_message, -errno, "cannot use %s: %m", store->path);
-		if (!is_known)
-			return make_file(store, ret_message);
-		return store_refuse(ret_message, STORE_E_LOST,
-				    "%s is gone, but " STORE_LOCK
-				    " beside it says that it was there: put a backup in its "
-				    "place, or remove " STORE_LOCK " to begin anew",
-				    store->path);
-	}
-	if (!S_ISREG(st.st_mode))
-		return store_refuse(ret_message, STORE_E_FOREIGN, "%s is no regular file",
-				    store->path);
-	return st.st_size <= 1 && is_known ? refuse_empty(store, ret_message) : 0;
-}
-
-/* Everything that must not write: settings, identity, soundness. */
-static int examine(struct store *store, bool is_known, int64_t *ret_version, char **ret_message)
-{
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	int r = sqlite3_open_v2(store->path, &store->db, flags, NULL);
-
-	if (r == SQLITE_OK)
-		r = harden(store->db);
-	if (r != SQLITE_OK)
-		return refuse_sqlite(store, r, is_known, ret_message);
-	r = check_identity(store, is_known, ret_version, ret_message);
-	if (r == 0)
-		r = check_schema(store, *ret_version, ret_message);
-	if (r == 0)
-		r = check_soundness(store, *ret_version, ret_message);
-	if (r == 0 && *ret_version > 0)
-		r = check_overlaps(store, ret_message);
-	return r;
-}
-
-int store_database_open(struct store *store, bool is_known, char **ret_message)
+static int open_current(struct store *store, const struct store_marker *marker, char **ret_message)
 {
 	int64_t version = 0;
-	int r = check_file(store, is_known, ret_message);
+	bool is_whole = false;
+	int r = is_log_empty(store, &is_whole), result;
 
-	if (r == 0)
-		r = examine(store, is_known, &version, ret_message);
+	if (r < 0)
+		return store_refuse(ret_message, r, "cannot read the log of %s: %s", store->path,
+				    strerror(-r));
+	result = store_connect(store->path, store->vfs.name, &store->db);
+	if (result == SQLITE_OK)
+		r = store_examine(store->db, store->path, true, is_whole, &version, ret_message);
+	if (result == SQLITE_OK && r == 0)
+		result = sqlite3_exec(store->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+	if (result == SQLITE_OK && r == 0)
+		result = store_prepare(store);
+	if (result != SQLITE_OK)
+		return store_refuse_sqlite(store->db, store->path, result, true, ret_message);
+	return r == 0 ? check_age(store, marker, ret_message) : r;
+}
+
+int store_database_open(struct store *store, const struct store_marker *marker, char **ret_message)
+{
+	struct head head;
+	int r = read_head(store->path, &head, ret_message);
+
 	if (r != 0)
 		return r;
-	r = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL,
-			 NULL, NULL);
-	if (r == SQLITE_OK)
-		r = store_schema_upgrade(store->db, version);
-	if (r == SQLITE_OK)
-		r = store_prepare(store);
-	if (r == SQLITE_OK)
-		r = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	return r == SQLITE_OK ? 0 : refuse_sqlite(store, r, is_known, ret_message);
+	if (!head.is_there || head.is_empty)
+		r = make_first(store, &head, marker->is_known, ret_message);
+	else if (!head.is_ours || head.version != (uint32_t)store_schema_version())
+		r = take_over(store, marker->is_known, ret_message);
+	if (r == 0)
+		r = open_current(store, marker, ret_message);
+	store->is_usable = r == 0;
+	if (r == 0)
+		store->durable_event = store->derived.last_event;
+	return r;
+}
+
+/* What was committed, durably in the file; what was not is given up. */
+static bool bring_home(struct store *store)
+{
+	int n_log = -1, n_done = -2;
+
+	if (store_in_transaction(store))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, &n_log,
+					 &n_done) == SQLITE_OK &&
+	       n_log == n_done && !store_has_moved(store);
 }
 
 void store_database_close(struct store *store)
 {
+	bool is_home = store->is_usable && store->db && bring_home(store);
+
 	for (size_t i = 0; i < N_STATEMENTS; i++) {
 		sqlite3_finalize(store->statements[i]);
 		store->statements[i] = NULL;
 	}
 	sqlite3_close(store->db);
 	store->db = NULL;
+	if (is_home)
+		empty_log(store);
+	store->is_usable = store->has_changed = false;
 }

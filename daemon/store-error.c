@@ -10,6 +10,9 @@
 
 int store_errno(int sqlite_result)
 {
+	/* a checksum that differs, of the database or of a record */
+	if (sqlite_result == SQLITE_IOERR_DATA)
+		return -EUCLEAN;
 	switch (sqlite_result & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;

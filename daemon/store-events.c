@@ -5,6 +5,7 @@
 #include "store-private.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What is not bound (an empty text, no range, no client, no process) is NULL. */
 static int bind_event(sqlite3_stmt *s, const struct event *e)
@@ -62,12 +63,18 @@ static int read_event(sqlite3_stmt *s, struct event *ret)
 int store_insert_event(struct store *store, const struct event *event)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_INSERT_EVENT];
+	int r = store_derive(store, NULL);
 
-	return store_change(s, bind_event(s, event));
+	if (r == 0)
+		r = store_change(s, bind_event(s, event));
+	if (r != 0)
+		return r;
+	store->has_changed = true;
+	store->derived.last_event = (uint64_t)sqlite3_last_insert_rowid(store->db);
+	return 0;
 }
 
-/* The sequences of the oldest and the newest event; both 0 if there is none. */
-static int get_ends(struct store *store, uint64_t *ret_first, uint64_t *ret_last)
+int store_event_ends(struct store *store, uint64_t *ret_first, uint64_t *ret_last)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_EVENT_ENDS];
 	int r = sqlite3_step(s);
@@ -81,9 +88,11 @@ static int get_ends(struct store *store, uint64_t *ret_first, uint64_t *ret_last
 
 int store_last_event(struct store *store, uint64_t *ret_sequence)
 {
-	uint64_t first = 0;
+	int r = store_derive(store, NULL);
 
-	return get_ends(store, &first, ret_sequence);
+	if (r == 0)
+		*ret_sequence = store->derived.last_event;
+	return r;
 }
 
 static int each(sqlite3_stmt *s, int bound, store_event_fn event, void *userdata)
@@ -109,13 +118,30 @@ struct filter {
 	void *userdata;
 };
 
-static int pass_if_it_holds_id(const struct event *event, void *userdata)
+static int pass_if_wanted(const struct event *event, void *userdata)
 {
 	const struct filter *filter = userdata;
+	const struct event_query *query = filter->query;
 
-	if (!id_range_contains(event->range, filter->query->id))
+	if ((query->pod && strcmp(event->pod, query->pod) != 0) ||
+	    (query->has_id && (!*event->pod || !id_range_contains(event->range, query->id))))
 		return 0;
 	return filter->event(event, filter->userdata);
+}
+
+/* All events from FIRST to LAST that are wanted, one by one. */
+static int each_of_run(struct store *store, const struct event_query *query, uint64_t first,
+		       uint64_t last, store_event_fn event, void *userdata)
+{
+	sqlite3_stmt *s = store->statements[STATEMENT_EVENTS_OF_RUN];
+	struct filter filter = { query, event, userdata };
+	int r = SQLITE_OK;
+
+	store_bind_number(s, 1, first, &r);
+	store_bind_number(s, 2, last, &r);
+	store_bind_number(s, 3, query->since, &r);
+	store_bind_number(s, 4, query->until, &r);
+	return each(s, r, pass_if_wanted, &filter);
 }
 
 static int each_of_pod(struct store *store, const struct event_query *query, store_event_fn event,
@@ -129,9 +155,7 @@ static int each_of_pod(struct store *store, const struct event_query *query, sto
 	store_bind_number(s, 2, query->before, &r);
 	store_bind_number(s, 3, query->since, &r);
 	store_bind_number(s, 4, query->until, &r);
-	if (query->has_id)
-		return each(s, r, pass_if_it_holds_id, &filter);
-	return each(s, r, event, userdata);
+	return each(s, r, pass_if_wanted, &filter);
 }
 
 static int each_of_id(struct store *store, const struct event_query *query, store_event_fn event,
@@ -161,25 +185,17 @@ static int each_of_block(struct store *store, const struct event_query *query, u
 	r = store_get_number(s, r, &has_time);
 	if (r < 0 || !has_time)
 		return r;
-	s = store->statements[STATEMENT_EVENTS_OF_BLOCK];
-	r = SQLITE_OK;
-	store_bind_number(s, 1, last >> EVENT_BLOCK_BITS << EVENT_BLOCK_BITS, &r);
-	store_bind_number(s, 2, last, &r);
-	store_bind_number(s, 3, query->since, &r);
-	store_bind_number(s, 4, query->until, &r);
-	return each(s, r, event, userdata);
+	return each_of_run(store, query, last >> EVENT_BLOCK_BITS << EVENT_BLOCK_BITS, last, event,
+			   userdata);
 }
 
 /* The clock may have been put back, so that no order of times says which sequences to look at. */
 static int each_of_time(struct store *store, const struct event_query *query, store_event_fn event,
 			void *userdata)
 {
-	uint64_t first = 0, last = 0, end;
-	int r = get_ends(store, &first, &last);
+	uint64_t first = 0, last = 0, end = query->before;
+	int r = store_event_ends(store, &first, &last);
 
-	if (r < 0)
-		return r;
-	end = query->before <= last ? query->before : last + 1;
 	while (r == 0 && end > first) {
 		r = each_of_block(store, query, end - 1, event, userdata);
 		end = (end - 1) >> EVENT_BLOCK_BITS << EVENT_BLOCK_BITS;
@@ -187,14 +203,32 @@ static int each_of_time(struct store *store, const struct event_query *query, st
 	return r;
 }
 
-int store_each_event(struct store *store, const struct event_query *query, store_event_fn event,
-		     void *userdata)
+/* The events that are in the indexes. */
+static int each_indexed(struct store *store, const struct event_query *query, store_event_fn event,
+			void *userdata)
 {
 	if (query->pod)
 		return each_of_pod(store, query, event, userdata);
 	if (query->has_id)
 		return each_of_id(store, query, event, userdata);
 	return each_of_time(store, query, event, userdata);
+}
+
+int store_each_event(struct store *store, const struct event_query *query, store_event_fn event,
+		     void *userdata)
+{
+	struct event_query indexed = *query;
+	uint64_t first;
+	int r = store_derive(store, NULL);
+
+	if (r < 0)
+		return r;
+	first = store->derived.last_indexed + 1;
+	if (query->before > first)
+		r = each_of_run(store, query, first, query->before - 1, event, userdata);
+	if (indexed.before > first)
+		indexed.before = first;
+	return r == 0 ? each_indexed(store, &indexed, event, userdata) : r;
 }
 
 int store_each_event_between(struct store *store, uint64_t first, uint64_t last,
@@ -244,7 +278,7 @@ int store_prune_events(struct store *store, uint64_t before, uint64_t most, uint
 	sqlite3_stmt *s = store->statements[STATEMENT_DELETE_EVENTS];
 	struct pruning pruning = { .before = before, .most = most };
 	uint64_t first = 0;
-	int r = get_ends(store, &first, &pruning.newest);
+	int r = store_event_ends(store, &first, &pruning.newest);
 
 	if (r == 0)
 		r = find_last_to_prune(store, limit, &pruning);
@@ -257,4 +291,30 @@ int store_prune_events(struct store *store, uint64_t before, uint64_t most, uint
 	if (r == 0)
 		*ret_n = pruning.last > 0 ? (uint32_t)(pruning.last - first + 1) : 0;
 	return r;
+}
+
+uint64_t store_n_unindexed(const struct store *store)
+{
+	return store->derived.last_event - store->derived.last_indexed;
+}
+
+int store_index_events(struct store *store, uint32_t most)
+{
+	sqlite3_stmt *s = store->statements[STATEMENT_INDEX_EVENTS];
+	struct store_derived *derived = &store->derived;
+	int r = store_derive(store, NULL), bound = SQLITE_OK;
+	uint64_t last;
+
+	if (r < 0 || derived->last_indexed == derived->last_event)
+		return r;
+	last = derived->last_event - derived->last_indexed > most ? derived->last_indexed + most
+								  : derived->last_event;
+	store_bind_number(s, 1, derived->last_indexed + 1, &bound);
+	store_bind_number(s, 2, last, &bound);
+	r = store_change(s, bound);
+	if (r != 0)
+		return r;
+	store->has_changed = true;
+	derived->last_indexed = last;
+	return 0;
 }

@@ -3,6 +3,8 @@
 
 /* Shared by the files of the store alone. */
 
+#include "core/podindex.h"
+#include "store-vfs.h"
 #include "store.h"
 
 #include <sqlite3.h>
@@ -18,7 +20,9 @@ enum statement {
 	STATEMENT_MARK,
 	STATEMENT_KEEP,
 	STATEMENT_UNDO,
-	STATEMENT_GET,
+	STATEMENT_GET_AT,
+	STATEMENT_POD_AT,
+	STATEMENT_PODS,
 	STATEMENT_LOOKUP,
 	STATEMENT_INSERT,
 	STATEMENT_UPDATE,
@@ -33,24 +37,43 @@ enum statement {
 	STATEMENT_EVENT_ENDS,
 	STATEMENT_EVENTS_OF_POD,
 	STATEMENT_EVENTS_OF_ID,
-	STATEMENT_EVENTS_OF_BLOCK,
+	STATEMENT_EVENTS_OF_RUN,
 	STATEMENT_HAS_TIME,
 	STATEMENT_EVENTS_BETWEEN,
 	STATEMENT_OLDEST_EVENTS,
 	STATEMENT_DELETE_EVENTS,
+	STATEMENT_INDEX_EVENTS,
+	STATEMENT_LAST_INDEXED,
 	STATEMENT_GET_CLOCK,
 	STATEMENT_SET_CLOCK,
 	STATEMENT_GET_POOL,
 	STATEMENT_PUT_POOL,
 	STATEMENT_FACTS,
+	STATEMENT_FREE_PAGES,
+	STATEMENT_ADD_FILLER,
+	STATEMENT_DROP_FILLER,
 	N_STATEMENTS
 };
 
+/* What is kept in memory beside the database, and made anew when a change was undone. */
+struct store_derived {
+	struct pod_index pods;
+	uint64_t last_event;   /* sequence; 0: none */
+	uint64_t last_indexed; /* sequence of the last event that is in the indexes; 0: none */
+	bool is_stale;
+};
+
 struct store {
-	char *path; /* of the database */
-	int lock_fd;
+	char *dir;
+	char *path;  /* of the database */
+	int lock_fd; /* of the marker too */
+	struct store_vfs vfs;
 	sqlite3 *db;
 	sqlite3_stmt *statements[N_STATEMENTS];
+	struct store_derived derived;
+	uint64_t durable_event; /* sequence of the last one that was committed */
+	bool is_usable;		/* it was found to be ours and sound */
+	bool has_changed; /* in the transaction that is open, or was before SQLite gave it up */
 };
 
 /* The negative errno for a SQLite result that is neither OK, ROW, DONE nor a constraint. */
@@ -66,15 +89,80 @@ bool store_has_moved(const struct store *store);
 int store_refuse(char **ret_message, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/*
- * Opens the database behind store->path, with every setting made, checks that it is ours and sound,
- * and brings its schema up to date. IS_KNOWN: a marker says that it was a database of ours before.
- * Returns as store_open() does; the reason is in *ret_message.
- */
-int store_database_open(struct store *store, bool is_known, char **ret_message);
+/* What the marker says; see store-marker.c. */
+struct store_marker {
+	bool is_known; /* a database of ours was here before */
+	uint64_t pid;  /* of the daemon that wrote it; 0: not known */
+	uint64_t last_event;
+};
 
-/* Finalises the statements and closes the database. */
+/* Reads the marker behind the descriptor; what is no number is 0. Returns 0 or a negative errno. */
+int store_marker_read(int fd, struct store_marker *ret);
+
+/* Writes it; durable only if it IS_FIRST, since an old one does no harm. Returns 0 or an errno. */
+int store_marker_write(struct store *store, bool is_first);
+
+/* Syncs the folder DIR: which files it has. Returns 0 or an errno. */
+int store_sync_folder(const char *dir);
+
+/*
+ * Opens the database behind store->path, with every setting made, checks that it is ours, sound and
+ * not older than the marker says, and takes it over from versions before. Returns as store_open()
+ * does; the reason is in *ret_message.
+ */
+int store_database_open(struct store *store, const struct store_marker *marker, char **ret_message);
+
+/*
+ * Closes the database. What was committed is brought home from its log first, and the log is
+ * emptied, but keeps its size.
+ */
 void store_database_close(struct store *store);
+
+/* Opens a connection, with all that may be set before the database is read. A SQLite result. */
+int store_connect(const char *path, const char *vfs, sqlite3 **ret);
+
+/* The one number that a query without parameters finds. Returns a SQLite result. */
+int store_query(sqlite3 *db, const char *sql, int64_t *ret);
+
+/* A failure of SQLite while a database is opened: a damaged file is an outcome of its own. */
+int store_refuse_sqlite(sqlite3 *db, const char *path, int result, bool is_known,
+			char **ret_message);
+
+/* It is damaged, because of WHAT. Returns STORE_E_CORRUPT. */
+int store_refuse_damaged(const char *path, const char *what, char **ret_message);
+
+/* The database behind PATH is empty though there was one. Returns STORE_E_LOST. */
+int store_refuse_empty(const char *path, char **ret_message);
+
+/*
+ * Is the database that is open ours, with a schema that we know, and sound? IS_KNOWN: there is a
+ * marker. IS_WHOLE: its structure is known to be sound. Returns as store_open() does, and the
+ * version, 0 if it is empty.
+ */
+int store_examine(sqlite3 *db, const char *path, bool is_known, bool is_whole, int64_t *ret_version,
+		  char **ret_message);
+
+/*
+ * Makes a new database behind PATH, in one step: it is whole and durable, or not there. It has the
+ * rows of FROM, a database of version 2 or later, if that is not NULL; FINISH, if not NULL, is SQL
+ * that is run on it last. Returns 0 or a negative errno with the reason.
+ */
+int store_make(struct store *store, sqlite3 *from, const char *finish, char **ret_message);
+
+/*
+ * Makes what is in memory anew if it has to be. Returns 0 or a negative errno; where rows overlap
+ * or a pod has two, STORE_E_CORRUPT and what it is in RET_WHAT, or -EUCLEAN if that is NULL.
+ */
+#define STORE_WHAT_SIZE 256
+int store_derive(struct store *store, char *ret_what);
+
+/* The sequences of the oldest and the newest event; both 0 if there is none. */
+int store_event_ends(struct store *store, uint64_t *ret_first, uint64_t *ret_last);
+
+/* The rows' pods follow a change that comes next. Return 0, an errno or STORE_E_CONFLICT. */
+int store_derived_insert(struct store *store, const struct allocation *allocation);
+int store_derived_update(struct store *store, const struct allocation *allocation);
+int store_derived_delete(struct store *store, uint32_t start);
 
 /* Prepares all statements. Returns a SQLite result. */
 int store_prepare(struct store *store);
@@ -102,15 +190,24 @@ int store_get_number(sqlite3_stmt *s, int bound, uint64_t *ret);
 /* Ends the use of a statement, so that it holds neither a lock nor somebody's text. Hands R on. */
 int store_end_use(sqlite3_stmt *s, int r);
 
-/* The version of the schema that this program makes and knows. */
+/* The version of the schema that this program makes, and the last one that had no checksums. */
 int store_schema_version(void);
+int store_legacy_version(void);
+
+/* Makes the schema in an empty database, within a transaction. Returns a SQLite result. */
+int store_schema_make(sqlite3 *db);
+
+/* Says that it is ours, and of that version. Returns a SQLite result. */
+int store_schema_sign(sqlite3 *db, int version);
+
+/* Takes a schema without checksums from one version to the next ones. Returns a SQLite result. */
+int store_legacy_build(sqlite3 *db, int64_t from, int64_t to);
 
 /*
- * Takes the schema from the version FROM (0: there is none) to that version, in one transaction, so
- * that a crash leaves the old one or the new one. Returns a SQLite result.
+ * Takes a database from the version FROM (0: it is empty) to store_legacy_version(), in one
+ * transaction, so that a crash leaves the old one or the new one. Returns a SQLite result.
  */
-int store_schema_upgrade(sqlite3 *db, int64_t from);
+int store_legacy_upgrade(sqlite3 *db, int64_t from);
 
-/* Is the schema, tables and triggers, what the upgrades to VERSION make it? Returns a SQLite
- * result. */
+/* Is the schema, tables and triggers, that of VERSION? Returns a SQLite result. */
 int store_schema_compare(sqlite3 *db, int64_t version, bool *ret_is_same);

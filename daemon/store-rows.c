@@ -5,6 +5,7 @@
 #include "store-private.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What is not bound (an empty text, no process, the release of an active allocation) is NULL. */
 static int bind_allocation(sqlite3_stmt *s, const struct allocation *a)
@@ -73,13 +74,34 @@ static int read_one(sqlite3_stmt *s, int bound, struct allocation *ret)
 	return store_end_use(s, r);
 }
 
-int store_get(struct store *store, const char *pod, struct allocation *ret)
+static int get_at(struct store *store, uint32_t start, struct allocation *ret)
 {
-	sqlite3_stmt *s = store->statements[STATEMENT_GET];
+	sqlite3_stmt *s = store->statements[STATEMENT_GET_AT];
 	int r = SQLITE_OK;
 
-	store_bind_text(s, 1, pod, &r);
+	store_bind_number(s, 1, start, &r);
 	return read_one(s, r, ret);
+}
+
+int store_get(struct store *store, const char *pod, struct allocation *ret)
+{
+	struct allocation row;
+	uint32_t start;
+	size_t at = 0;
+	int r = store_derive(store, NULL);
+
+	if (r != 0)
+		return r;
+	while (pod_index_next(&store->derived.pods, pod, &at, &start)) {
+		r = get_at(store, start, &row);
+		if (r != 0)
+			return r < 0 ? r : -EUCLEAN;
+		if (strcmp(row.pod, pod) == 0) {
+			*ret = row;
+			return 0;
+		}
+	}
+	return STORE_E_NOT_FOUND;
 }
 
 int store_lookup(struct store *store, uint32_t id, struct allocation *ret)
@@ -91,33 +113,43 @@ int store_lookup(struct store *store, uint32_t id, struct allocation *ret)
 	return read_one(s, r, ret);
 }
 
-/* Runs a statement that changes one row. */
+/* Runs a statement that changes one row, once the index of pods has taken it. */
 static int change_one(struct store *store, sqlite3_stmt *s, int bound)
 {
 	int r = store_change(s, bound);
 
+	if (r != 0)
+		store->derived.is_stale = true;
 	return r == 0 && sqlite3_changes(store->db) == 0 ? (int)STORE_E_NOT_FOUND : r;
+}
+
+static int write_row(struct store *store, enum statement statement, int derived,
+		     const struct allocation *allocation)
+{
+	sqlite3_stmt *s = store->statements[statement];
+
+	return derived != 0 ? derived : change_one(store, s, bind_allocation(s, allocation));
 }
 
 int store_insert(struct store *store, const struct allocation *allocation)
 {
-	sqlite3_stmt *s = store->statements[STATEMENT_INSERT];
-
-	return change_one(store, s, bind_allocation(s, allocation));
+	return write_row(store, STATEMENT_INSERT, store_derived_insert(store, allocation),
+			 allocation);
 }
 
 int store_update(struct store *store, const struct allocation *allocation)
 {
-	sqlite3_stmt *s = store->statements[STATEMENT_UPDATE];
-
-	return change_one(store, s, bind_allocation(s, allocation));
+	return write_row(store, STATEMENT_UPDATE, store_derived_update(store, allocation),
+			 allocation);
 }
 
 int store_delete(struct store *store, uint32_t start)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_DELETE];
-	int r = SQLITE_OK;
+	int r = store_derived_delete(store, start);
 
+	if (r != 0)
+		return r;
 	store_bind_number(s, 1, start, &r);
 	return change_one(store, s, r);
 }

@@ -78,18 +78,21 @@ int store_put_pool(struct store *store, const struct store_pool *pool)
 int store_get_facts(struct store *store, struct store_facts *ret)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_FACTS];
-	int r = sqlite3_step(s);
-	int64_t last;
+	int r = store_derive(store, NULL);
+	uint64_t first, last = store->derived.last_event;
 
+	if (r < 0)
+		return r;
+	r = sqlite3_step(s);
 	if (r != SQLITE_ROW)
 		return store_end_use(s, store_errno(r));
-	last = sqlite3_column_int64(s, 3);
+	first = (uint64_t)sqlite3_column_int64(s, 2);
 	*ret = (struct store_facts){
 		.path = store->path,
-		.n_allocations = (uint64_t)sqlite3_column_int64(s, 0),
-		.size = (uint64_t)sqlite3_column_int64(s, 1),
-		.schema = sqlite3_column_int(s, 2),
-		.n_events = (uint64_t)(last > 0 ? last - sqlite3_column_int64(s, 4) + 1 : 0),
+		.n_allocations = store->derived.pods.n_items,
+		.size = (uint64_t)sqlite3_column_int64(s, 0),
+		.schema = sqlite3_column_int(s, 1),
+		.n_events = last > 0 ? last - first + 1 : 0,
 	};
 	return store_end_use(s, 0);
 }

@@ -24,18 +24,23 @@
  * from one start to the one before.
  */
 #define SIZES_AND_RANGES                                                                           \
-	"WITH RECURSIVE size (count) AS (SELECT min(count) FROM event WHERE count > 0"             \
-	" UNION ALL SELECT (SELECT min(count) FROM event WHERE count > size.count) FROM size"      \
+	"WITH RECURSIVE size (count) AS (SELECT min(count) FROM event"                             \
+	"  WHERE block IS NOT NULL AND count > 0"                                                  \
+	" UNION ALL SELECT (SELECT min(count) FROM event"                                          \
+	"  WHERE block IS NOT NULL AND count > size.count) FROM size"                              \
 	"  WHERE size.count IS NOT NULL),"                                                         \
 	"range (count, start) AS MATERIALIZED (SELECT count, (SELECT max(start) FROM event AS e"   \
-	"  WHERE e.count = size.count AND start <= ?1 AND start > ?1 - size.count) FROM size"      \
-	" UNION ALL SELECT count, (SELECT max(start) FROM event AS e WHERE e.count = range.count"  \
+	"  WHERE block IS NOT NULL AND e.count = size.count AND start <= ?1"                       \
+	"  AND start > ?1 - size.count) FROM size"                                                 \
+	" UNION ALL SELECT count, (SELECT max(start) FROM event AS e"                              \
+	"  WHERE block IS NOT NULL AND e.count = range.count"                                      \
 	"  AND e.start < range.start AND e.start > ?1 - range.count) FROM range"                   \
 	"  WHERE start IS NOT NULL),"
 
 /* The newest event of them below a sequence, then the newest below that one: nothing is sorted. */
 #define NEWEST_BELOW(sequence)                                                                     \
-	"(SELECT max((SELECT max(sequence) FROM event AS e WHERE e.count = range.count"            \
+	"(SELECT max((SELECT max(sequence) FROM event AS e"                                        \
+	" WHERE block IS NOT NULL AND e.count = range.count"                                       \
 	" AND e.start = range.start AND e.sequence < " sequence                                    \
 	" AND e.time BETWEEN ?3 AND ?4)) FROM range WHERE start IS NOT NULL)"
 #define EVENTS_OF_ID                                                                               \
@@ -51,7 +56,9 @@ static const char *const sql[] = {
 	[STATEMENT_MARK] = "SAVEPOINT request",
 	[STATEMENT_KEEP] = "RELEASE request",
 	[STATEMENT_UNDO] = "ROLLBACK TO request",
-	[STATEMENT_GET] = "SELECT " COLUMNS " FROM allocation WHERE pod = ?1",
+	[STATEMENT_GET_AT] = "SELECT " COLUMNS " FROM allocation WHERE start = ?1",
+	[STATEMENT_POD_AT] = "SELECT pod FROM allocation WHERE start = ?1",
+	[STATEMENT_PODS] = "SELECT start, count, pod FROM allocation ORDER BY start",
 	[STATEMENT_LOOKUP] = "SELECT " COLUMNS " FROM allocation WHERE start = " LAST_UP_TO(
 		"?1") " AND start + count > ?1 AND pod IS NOT NULL",
 	[STATEMENT_INSERT] =
@@ -84,30 +91,38 @@ static const char *const sql[] = {
 	[STATEMENT_EVENT_ENDS] = "SELECT (SELECT min(sequence) FROM event),"
 				 " (SELECT max(sequence) FROM event)",
 	[STATEMENT_EVENTS_OF_POD] =
-		"SELECT " EVENT_COLUMNS " FROM event INDEXED BY event_pod WHERE pod = ?1"
-		" AND sequence < ?2 AND time BETWEEN ?3 AND ?4 ORDER BY sequence DESC",
+		"SELECT " EVENT_COLUMNS " FROM event INDEXED BY event_pod"
+		" WHERE block IS NOT NULL AND pod = ?1 AND sequence < ?2 AND time BETWEEN ?3 AND ?4 ORDER BY sequence DESC",
 	[STATEMENT_EVENTS_OF_ID] = SIZES_AND_RANGES EVENTS_OF_ID,
-	[STATEMENT_EVENTS_OF_BLOCK] = "SELECT " EVENT_COLUMNS
-				      " FROM event WHERE sequence BETWEEN ?1 AND ?2"
-				      " AND time BETWEEN ?3 AND ?4 ORDER BY sequence DESC",
+	[STATEMENT_EVENTS_OF_RUN] = "SELECT " EVENT_COLUMNS
+				    " FROM event WHERE sequence BETWEEN ?1 AND ?2"
+				    " AND time BETWEEN ?3 AND ?4 ORDER BY sequence DESC",
 	[STATEMENT_HAS_TIME] = "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_time"
-			       " WHERE sequence >> 10 = ?1 AND time BETWEEN ?2 AND ?3)",
+			       " WHERE block = ?1 AND time BETWEEN ?2 AND ?3)",
 	[STATEMENT_EVENTS_BETWEEN] = "SELECT " EVENT_COLUMNS
 				     " FROM event WHERE sequence BETWEEN ?1 AND ?2"
 				     " ORDER BY sequence",
 	[STATEMENT_OLDEST_EVENTS] = "SELECT sequence, time FROM event ORDER BY sequence LIMIT ?1",
 	[STATEMENT_DELETE_EVENTS] = "DELETE FROM event WHERE sequence <= ?1",
+	[STATEMENT_INDEX_EVENTS] =
+		"UPDATE event SET block = sequence >> 10 WHERE sequence BETWEEN ?1 AND ?2",
+	[STATEMENT_LAST_INDEXED] =
+		"SELECT ifnull(max(sequence), 0) FROM event INDEXED BY event_time"
+		" WHERE block = (SELECT max(block) FROM event INDEXED BY event_time"
+		"  WHERE block IS NOT NULL)",
 	[STATEMENT_GET_CLOCK] = "SELECT boot, offset, last FROM clock",
 	[STATEMENT_SET_CLOCK] =
 		"INSERT OR REPLACE INTO clock (only, boot, offset, last) VALUES (1, ?1, ?2, ?3)",
 	[STATEMENT_GET_POOL] = "SELECT name, start, count, unit FROM pool WHERE name = ?1",
 	[STATEMENT_PUT_POOL] =
 		"INSERT OR REPLACE INTO pool (name, start, count, unit) VALUES (?1, ?2, ?3, ?4)",
-	[STATEMENT_FACTS] = "SELECT (SELECT count(*) FROM allocation WHERE pod IS NOT NULL),"
-			    " (SELECT page_count * page_size FROM pragma_page_count,"
+	[STATEMENT_FACTS] = "SELECT (SELECT page_count * page_size FROM pragma_page_count,"
 			    " pragma_page_size),"
 			    " (SELECT user_version FROM pragma_user_version),"
-			    " (SELECT max(sequence) FROM event), (SELECT min(sequence) FROM event)",
+			    " (SELECT min(sequence) FROM event)",
+	[STATEMENT_FREE_PAGES] = "SELECT freelist_count FROM pragma_freelist_count",
+	[STATEMENT_ADD_FILLER] = "INSERT INTO reserve (filler) VALUES (zeroblob(?1))",
+	[STATEMENT_DROP_FILLER] = "DELETE FROM reserve",
 };
 _Static_assert(ELEMENTS_OF(sql) == N_STATEMENTS, "a text for each statement");
 

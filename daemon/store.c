@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The folder, its lock and the marker in it; transactions. */
+/* The folder and its lock; transactions. */
 
 #include "store.h"
 
@@ -33,32 +33,16 @@ static int make_folder(const char *dir, char **ret_message)
 	return 0;
 }
 
-/*
- * The lock file holds the PID of the last daemon that had a database here, in a fixed width so that
- * it is never empty again: that it is not empty is the marker that there must be a database.
- */
-static int read_marker(int fd, bool *ret_is_known, char (*ret_pid)[16])
-{
-	ssize_t n = pread(fd, *ret_pid, sizeof(*ret_pid) - 1, 0);
-
-	if (n < 0)
-		return -errno;
-	(*ret_pid)[n] = 0;
-	(*ret_pid)[strcspn(*ret_pid, "\n")] = 0;
-	*ret_is_known = n > 0;
-	return 0;
-}
-
-static int take_lock(const char *dir, const char *path, struct store *store, bool *ret_is_known,
+static int take_lock(struct store *store, const char *path, struct store_marker *ret,
 		     char **ret_message)
 {
-	char pid[16];
+	char pid[24] = "unknown";
 	int r;
 
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (store->lock_fd < 0)
 		return store_refuse(ret_message, -errno, "cannot open the lock %s: %m", path);
-	r = read_marker(store->lock_fd, ret_is_known, &pid);
+	r = store_marker_read(store->lock_fd, ret);
 	if (r < 0)
 		return store_refuse(ret_message, r, "cannot read the lock %s: %s", path,
 				    strerror(-r));
@@ -66,63 +50,54 @@ static int take_lock(const char *dir, const char *path, struct store *store, boo
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return store_refuse(ret_message, -errno, "cannot lock %s: %m", path);
+	if (ret->pid > 0)
+		snprintf(pid, sizeof(pid), "%llu", (unsigned long long)ret->pid);
 	return store_refuse(
 		ret_message, STORE_E_LOCKED,
 		"another subidd uses the state folder %s (the last one that opened it has PID %s)",
-		dir, *ret_is_known ? pid + strspn(pid, " ") : "unknown");
+		store->dir, pid);
 }
 
-static int sync_folder(const char *dir)
+static int make_store(const char *dir, struct store **ret)
 {
-	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
 
-	if (fd < 0 || fsync(fd) < 0)
-		return -errno;
+	if (!store)
+		return -ENOMEM;
+	store->lock_fd = -1;
+	store->dir = strdup(dir);
+	if (asprintf(&store->path, "%s/" STORE_FILE, dir) < 0)
+		store->path = NULL;
+	if (!store->dir || !store->path)
+		return -ENOMEM;
+	if (store_vfs_register(&store->vfs) != SQLITE_OK)
+		return -ENOMEM;
+	*ret = take_ptr(store);
 	return 0;
-}
-
-/* Only the first marker needs to be durable: from then on it cannot become empty. */
-static int write_marker(const char *dir, struct store *store, bool is_known)
-{
-	char pid[16];
-	int length = snprintf(pid, sizeof(pid), "%10d\n", getpid());
-
-	if (pwrite(store->lock_fd, pid, (size_t)length, 0) != length)
-		return errno ? -errno : -EIO;
-	if (is_known)
-		return 0;
-	if (fsync(store->lock_fd) < 0)
-		return -errno;
-	return sync_folder(dir);
 }
 
 int store_open(const char *dir, struct store **ret, char **ret_message)
 {
-	_cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
+	_cleanup_(store_freep) struct store *store = NULL;
 	_cleanup_(freep) char *lock = NULL;
-	bool is_known = false;
-	int r;
+	struct store_marker marker = {};
+	int r = make_store(dir, &store);
 
 	*ret_message = NULL;
-	if (!store)
-		return -ENOMEM;
-	store->lock_fd = -1;
+	if (r < 0)
+		return r;
 	if (asprintf(&lock, "%s/" STORE_LOCK, dir) < 0) {
 		lock = NULL;
 		return -ENOMEM;
 	}
-	if (asprintf(&store->path, "%s/" STORE_FILE, dir) < 0) {
-		store->path = NULL;
-		return -ENOMEM;
-	}
 	r = make_folder(dir, ret_message);
 	if (r == 0)
-		r = take_lock(dir, lock, store, &is_known, ret_message);
+		r = take_lock(store, lock, &marker, ret_message);
 	if (r == 0)
-		r = store_database_open(store, is_known, ret_message);
+		r = store_database_open(store, &marker, ret_message);
 	if (r != 0)
 		return r;
-	r = write_marker(dir, store, is_known);
+	r = store_marker_write(store, !marker.is_known);
 	if (r < 0)
 		return store_refuse(ret_message, r, "cannot write the lock %s: %s", lock,
 				    strerror(-r));
@@ -135,18 +110,26 @@ void store_free(struct store *store)
 	if (!store)
 		return;
 	store_database_close(store);
+	store_vfs_unregister(&store->vfs);
+	pod_index_done(&store->derived.pods);
 	closep(&store->lock_fd);
 	free(store->path);
+	free(store->dir);
 	free(store);
 }
 
+/*
+ * Closing writes what was committed into the database itself: after a write or a sync that has
+ * failed, nothing may build on what the log is said to hold.
+ */
 int store_reopen(struct store *store)
 {
+	struct store_marker marker = { .is_known = true, .last_event = store->durable_event };
 	_cleanup_(freep) char *message = NULL;
 	int r;
 
 	store_database_close(store);
-	r = store_database_open(store, true, &message);
+	r = store_database_open(store, &marker, &message);
 	return r > 0 ? -EUCLEAN : r;
 }
 
@@ -164,11 +147,19 @@ int store_begin(struct store *store)
 	return run(store, STATEMENT_BEGIN);
 }
 
+/* The marker only helps to find out later that something was lost: it is no part of a commit. */
 int store_commit(struct store *store)
 {
 	int r = run(store, STATEMENT_COMMIT);
 
-	return r == 0 && store_has_moved(store) ? -ESTALE : r;
+	if (r == 0 && store_has_moved(store))
+		r = -ESTALE;
+	if (r < 0)
+		return r;
+	store->has_changed = false;
+	store->durable_event = store->derived.last_event;
+	store_marker_write(store, false);
+	return 0;
 }
 
 bool store_in_transaction(const struct store *store)
@@ -191,5 +182,6 @@ int store_undo(struct store *store)
 {
 	int r = run(store, STATEMENT_UNDO);
 
+	store->derived.is_stale = true;
 	return r < 0 ? r : run(store, STATEMENT_KEEP);
 }

@@ -131,6 +131,13 @@ int store_prune_events(struct store *store, uint64_t before, uint64_t most, uint
 		       uint32_t *ret_n);
 
 /*
+ * The newest events are not in the indexes of the history yet: it costs a commit less, and a query
+ * looks at them one by one. How many there are, and putting at most MOST of the oldest of them in.
+ */
+uint64_t store_n_unindexed(const struct store *store);
+int store_index_events(struct store *store, uint32_t most);
+
+/*
  * The clock of the allocator: that of the boot (us) plus an offset, under which it goes on where it
  * stood when the machine was started anew.
  */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "store-folder.h"
 
+#include "store-vfs.h"
+
 #include <dirent.h>
-#include <sqlite3.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -100,11 +102,37 @@ void expect_untouched(struct snapshot *shot)
 	}
 }
 
-void run_sql(const char *sql)
+/* Do its pages have checksums? */
+static bool is_summed(void)
 {
+	int fd = open(folder_path(&folder, DATABASE), O_RDONLY | O_CLOEXEC);
+	char reserved = 0;
+	bool is = fd >= 0 && pread(fd, &reserved, 1, 20) == 1 && reserved == STORE_PAGE_RESERVED;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+sqlite3 *open_database(void)
+{
+	static struct store_vfs vfs;
+	const char *path = folder_path(&folder, DATABASE);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	sqlite3 *db;
 
-	assert_int_equal(sqlite3_open(folder_path(&folder, DATABASE), &db), SQLITE_OK);
+	if (!vfs.real)
+		assert_int_equal(store_vfs_register(&vfs), SQLITE_OK);
+	assert_int_equal(sqlite3_open_v2(path, &db, flags, is_summed() ? vfs.name : NULL),
+			 SQLITE_OK);
+	sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+	return db;
+}
+
+void run_sql(const char *sql)
+{
+	sqlite3 *db = open_database();
+
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	sqlite3_close(db);
@@ -114,12 +142,9 @@ void crash_with(const char *sql)
 {
 	pid_t pid = fork();
 	int status;
-	sqlite3 *db;
 
-	if (pid == 0) {
-		sqlite3_open(folder_path(&folder, DATABASE), &db);
-		_exit(sqlite3_exec(db, sql, NULL, NULL, NULL));
-	}
+	if (pid == 0)
+		_exit(sqlite3_exec(open_database(), sql, NULL, NULL, NULL));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }

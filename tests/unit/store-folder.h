@@ -7,6 +7,8 @@
 
 #include "store.h"
 
+#include <sqlite3.h>
+
 #define DATABASE "allocations.db"
 
 extern struct folder folder;
@@ -36,7 +38,10 @@ struct snapshot take_snapshot(void);
 /* Compares, and frees the snapshot. */
 void expect_untouched(struct snapshot *shot);
 
-/* Runs SQL on the database, as another program would. */
+/* Opens the database as another program would, but one that knows its checksums. */
+sqlite3 *open_database(void);
+
+/* Runs SQL on it. */
 void run_sql(const char *sql);
 
 /* The same, by a process that dies at once: its log or its journal is still there. */

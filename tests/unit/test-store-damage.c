@@ -100,6 +100,23 @@ static void test_overlapping(void **state)
 	expect_ours();
 }
 
+/* The schema has no index that would refuse it: the one in memory must. */
+static void test_pod_twice(void **state)
+{
+	struct snapshot shot;
+
+	(void)state;
+	make_ours();
+	run_sql("INSERT INTO allocation (start, count, pod, pool, state, origin, client_uid,"
+		" created_at) SELECT start + 6553600, 1, pod, pool, state, origin, client_uid,"
+		" created_at FROM allocation LIMIT 1");
+	shot = take_snapshot();
+	expect_refusal(STORE_E_CORRUPT, "has two allocations)");
+	expect_untouched(&shot);
+	run_sql("DELETE FROM allocation WHERE count = 1");
+	expect_ours();
+}
+
 /* Nothing would be refused by the schema any more. */
 static void test_other_schema(void **state)
 {
@@ -123,7 +140,7 @@ static void test_other_schema(void **state)
 		make_ours();
 		run_sql(mistakes[i]);
 		shot = take_snapshot();
-		expect_refusal(STORE_E_CORRUPT, "its schema is not the one of version 2");
+		expect_refusal(STORE_E_CORRUPT, "its schema is not the one of version 3");
 		expect_untouched(&shot);
 	}
 }
@@ -221,6 +238,7 @@ int main(void)
 		TEST(test_truncated),
 		TEST(test_flipped),
 		TEST(test_overlapping),
+		TEST(test_pod_twice),
 		TEST(test_other_schema),
 		TEST(test_empty_without_marker),
 		TEST(test_empty_with_marker),

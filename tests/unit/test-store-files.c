@@ -83,11 +83,11 @@ static void test_newer(void **state)
 
 	(void)state;
 	make_ours();
-	run_sql("PRAGMA user_version = 3");
+	run_sql("PRAGMA user_version = 4");
 	shot = take_snapshot();
-	expect_refusal(STORE_E_NEWER, "schema version 3");
+	expect_refusal(STORE_E_NEWER, "schema version 4");
 	expect_untouched(&shot);
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 3");
 	expect_ours();
 }
 

@@ -116,7 +116,7 @@ static void expect_upgraded(uint64_t n_pods)
 	assert_int_equal(store_each_from(store, 0, expect_row, &n), 0);
 	assert_int_equal(n, ELEMENTS_OF(rows));
 	assert_int_equal(store_get_facts(store, &facts), 0);
-	assert_int_equal(facts.schema, 2);
+	assert_int_equal(facts.schema, 3);
 	assert_int_equal(facts.n_allocations, n_pods);
 	assert_int_equal(facts.n_events, 0);
 	assert_int_equal(store_get_clock(store, &clock), 0);

@@ -304,7 +304,7 @@ static void test_reopen(void **state)
 	}
 	assert_int_equal(store_get_facts(store, &facts), 0);
 	assert_string_equal(facts.path, folder_path(&folder, "allocations.db"));
-	assert_int_equal(facts.schema, 2);
+	assert_int_equal(facts.schema, 3);
 	assert_int_equal(facts.n_allocations, 2);
 	assert_true(facts.size >= 4096);
 }
