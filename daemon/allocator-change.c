@@ -71,7 +71,10 @@ static int prune(struct allocator *allocator, uint64_t now, uint32_t most, uint3
 				  ret_n);
 }
 
-/* Old events make room for those of the batch; of very many, allocator_prune() does the rest. */
+/*
+ * Old events make room for those of the batch; of very many, allocator_prune() does the rest. On a
+ * full disk they do so whatever their age: what is allocated now counts for more.
+ */
 static int prune_batch(struct allocator *allocator)
 {
 	uint32_t most = allocator->n_events < PRUNED_AT_ONCE / 2 ? 2 * allocator->n_events
@@ -80,6 +83,9 @@ static int prune_batch(struct allocator *allocator)
 
 	if (most == 0)
 		return 0;
+	if (store_is_tight(allocator->store))
+		return store_prune_events(allocator->store, UINT64_MAX, allocator->n_events, most,
+					  &n);
 	return prune(allocator, allocator->event_time, most, &n);
 }
 

@@ -135,19 +135,11 @@ static int take_over(struct store *store, bool is_known, char **ret_message)
 	return r;
 }
 
-/* The file of the write-ahead log, to be freed; NULL without memory. */
-static char *log_path(const struct store *store)
-{
-	char *path;
-
-	return asprintf(&path, "%s-wal", store->path) < 0 ? NULL : path;
-}
-
 /* Is there nothing in the log? Then the database was closed, and all of it is in its file. */
 static int is_log_empty(const struct store *store, bool *ret)
 {
 	static const char zeros[LOG_HEADER_SIZE];
-	_cleanup_(freep) char *path = log_path(store);
+	_cleanup_(freep) char *path = store_log_path(store);
 	_cleanup_(closep) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	char data[LOG_HEADER_SIZE];
 	ssize_t n = fd < 0 ? 0 : pread(fd, data, sizeof(data), 0);
@@ -164,7 +156,7 @@ static int is_log_empty(const struct store *store, bool *ret)
 static void empty_log(const struct store *store)
 {
 	static const char zeros[LOG_HEADER_SIZE];
-	_cleanup_(freep) char *path = log_path(store);
+	_cleanup_(freep) char *path = store_log_path(store);
 	_cleanup_(closep) int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 
 	if (fd >= 0 && pwrite(fd, zeros, sizeof(zeros), 0) == sizeof(zeros))
@@ -206,11 +198,15 @@ static int open_current(struct store *store, const struct store_marker *marker, 
 	if (r < 0)
 		return store_refuse(ret_message, r, "cannot read the log of %s: %s", store->path,
 				    strerror(-r));
+	store_extend_log(store);
 	result = store_connect(store->path, store->vfs.name, &store->db);
 	if (result == SQLITE_OK)
 		r = store_examine(store->db, store->path, true, is_whole, &version, ret_message);
 	if (result == SQLITE_OK && r == 0)
-		result = sqlite3_exec(store->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+		result = sqlite3_exec(
+			store->db,
+			"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " STORE_LOG_CHECKPOINT,
+			NULL, NULL, NULL);
 	if (result == SQLITE_OK && r == 0)
 		result = store_prepare(store);
 	if (result != SQLITE_OK)

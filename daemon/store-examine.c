@@ -147,7 +147,6 @@ static int check_soundness(const struct subject *subject, int64_t version)
 		{ 2, "PRAGMA integrity_check(pool)" },
 		{ 2, "PRAGMA integrity_check(clock)" },
 		{ 3, "PRAGMA integrity_check(restored)" },
-		{ 3, "PRAGMA integrity_check(reserve)" },
 	};
 	int r = 0;
 

@@ -12,7 +12,8 @@
 #define STORE_APPLICATION_ID 0x73756269 /* "subi" */
 #define STORE_FILE "allocations.db"
 #define STORE_LOCK "lock"
-#define EVENT_BLOCK_BITS 10 /* as in the index event_time */
+#define STORE_LOG_CHECKPOINT "256" /* pages in the log, after which they are brought home */
+#define EVENT_BLOCK_BITS 10	   /* as in the index event_time */
 
 enum statement {
 	STATEMENT_BEGIN,
@@ -49,9 +50,8 @@ enum statement {
 	STATEMENT_GET_POOL,
 	STATEMENT_PUT_POOL,
 	STATEMENT_FACTS,
+	STATEMENT_PAGES,
 	STATEMENT_FREE_PAGES,
-	STATEMENT_ADD_FILLER,
-	STATEMENT_DROP_FILLER,
 	N_STATEMENTS
 };
 
@@ -71,6 +71,8 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[N_STATEMENTS];
 	struct store_derived derived;
+	uint64_t most_pages;	/* that the database may have: their room on the disk is certain */
+	bool is_tight;		/* no more could be had */
 	uint64_t durable_event; /* sequence of the last one that was committed */
 	bool is_usable;		/* it was found to be ours and sound */
 	bool has_changed; /* in the transaction that is open, or was before SQLite gave it up */
@@ -95,6 +97,21 @@ struct store_marker {
 	uint64_t pid;  /* of the daemon that wrote it; 0: not known */
 	uint64_t last_event;
 };
+
+/*
+ * Makes the log's file as large as it may become, before SQLite opens it. Nothing is wrong if the
+ * disk is too full for it.
+ */
+void store_extend_log(const struct store *store);
+
+/*
+ * Has room on the disk for what the next transaction may add to the database, as far as there is
+ * any; see store_is_tight(). Not within a transaction. Returns 0 or a negative errno.
+ */
+int store_ensure_room(struct store *store);
+
+/* The file of the write-ahead log, to be freed; NULL without memory. */
+char *store_log_path(const struct store *store);
 
 /* Reads the marker behind the descriptor; what is no number is 0. Returns 0 or a negative errno. */
 int store_marker_read(int fd, struct store_marker *ret);

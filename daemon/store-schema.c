@@ -100,9 +100,7 @@ static const char schema[] =
 	" only INTEGER PRIMARY KEY CHECK (only = 1),"
 	" release_order INTEGER NOT NULL CHECK (release_order >= 0),"
 	" is_proven INTEGER NOT NULL CHECK (is_proven BETWEEN 0 AND 1)"
-	") STRICT;"
-	/* Made large and emptied again, so that there are free pages when the disk has none. */
-	"CREATE TABLE reserve (id INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT;";
+	") STRICT;";
 
 int store_schema_version(void)
 {

@@ -120,9 +120,8 @@ static const char *const sql[] = {
 			    " pragma_page_size),"
 			    " (SELECT user_version FROM pragma_user_version),"
 			    " (SELECT min(sequence) FROM event)",
-	[STATEMENT_FREE_PAGES] = "SELECT freelist_count FROM pragma_freelist_count",
-	[STATEMENT_ADD_FILLER] = "INSERT INTO reserve (filler) VALUES (zeroblob(?1))",
-	[STATEMENT_DROP_FILLER] = "DELETE FROM reserve",
+	[STATEMENT_PAGES] = "PRAGMA page_count",
+	[STATEMENT_FREE_PAGES] = "PRAGMA freelist_count",
 };
 _Static_assert(ELEMENTS_OF(sql) == N_STATEMENTS, "a text for each statement");
 

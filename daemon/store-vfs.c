@@ -74,8 +74,14 @@ static int close_file(sqlite3_file *file)
 	return real_of(file)->pMethods->xClose(real_of(file));
 }
 
+/* The file keeps the blocks that it has: a full disk would not give them back. */
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 {
+	sqlite3_int64 now = 0;
+	int r = real_of(file)->pMethods->xFileSize(real_of(file), &now);
+
+	if (r != SQLITE_OK || size <= now)
+		return r;
 	return real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 

@@ -58,6 +58,13 @@ static int take_lock(struct store *store, const char *path, struct store_marker 
 		store->dir, pid);
 }
 
+/* It is used by one thread at a time. A program that uses SQLite already keeps its own settings. */
+static void configure_sqlite(void)
+{
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int make_store(const char *dir, struct store **ret)
 {
 	_cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
@@ -70,6 +77,7 @@ static int make_store(const char *dir, struct store **ret)
 		store->path = NULL;
 	if (!store->dir || !store->path)
 		return -ENOMEM;
+	configure_sqlite();
 	if (store_vfs_register(&store->vfs) != SQLITE_OK)
 		return -ENOMEM;
 	*ret = take_ptr(store);
@@ -144,7 +152,9 @@ static int run(struct store *store, enum statement statement)
 
 int store_begin(struct store *store)
 {
-	return run(store, STATEMENT_BEGIN);
+	int r = store_ensure_room(store);
+
+	return r < 0 ? r : run(store, STATEMENT_BEGIN);
 }
 
 /* The marker only helps to find out later that something was lost: it is no part of a commit. */

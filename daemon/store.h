@@ -66,6 +66,12 @@ int store_mark(struct store *store);
 int store_keep(struct store *store);
 int store_undo(struct store *store);
 
+/*
+ * Is the disk so full that the database may not grow any more? Then something old has to go before
+ * something new comes.
+ */
+bool store_is_tight(const struct store *store);
+
 /* The allocation of a pod, or the one that holds an ID and has a pod. STORE_E_NOT_FOUND. */
 int store_get(struct store *store, const char *pod, struct allocation *ret);
 int store_lookup(struct store *store, uint32_t id, struct allocation *ret);
