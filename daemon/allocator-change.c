@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PRUNED_AT_ONCE 256 /* events, some milliseconds */
+#define PRUNED_AT_ONCE 256   /* events, some milliseconds */
+#define UNINDEXED_MOST 16384 /* events, some milliseconds for whoever asks for a pod's */
+#define UNINDEXED_FEW 1024
 
 int allocator_failed(struct allocator *allocator, int r)
 {
@@ -72,8 +74,9 @@ static int prune(struct allocator *allocator, uint64_t now, uint32_t most, uint3
 }
 
 /*
- * Old events make room for those of the batch; of very many, allocator_prune() does the rest. On a
- * full disk they do so whatever their age: what is allocated now counts for more.
+ * Old events make room for those of the batch; of very many, allocator_prune() does the rest, as
+ * allocator_index_events() does for those that are not in the indexes. On a full disk they do so
+ * whatever their age: what is allocated now counts for more.
  */
 static int prune_batch(struct allocator *allocator)
 {
@@ -83,6 +86,12 @@ static int prune_batch(struct allocator *allocator)
 
 	if (most == 0)
 		return 0;
+	if (store_n_unindexed(allocator->store) > UNINDEXED_MOST) {
+		int r = store_index_events(allocator->store, most);
+
+		if (r < 0)
+			return r;
+	}
 	if (store_is_tight(allocator->store))
 		return store_prune_events(allocator->store, UINT64_MAX, allocator->n_events, most,
 					  &n);
@@ -170,6 +179,20 @@ int allocator_prune(struct allocator *allocator, struct moment now, uint32_t mos
 		return r;
 	r = allocator_end_change(allocator, prune(allocator, now.wall, most, &n));
 	return r < 0 ? r : (int)n;
+}
+
+int allocator_index_events(struct allocator *allocator, uint32_t most)
+{
+	int r = allocator_ready(allocator);
+
+	if (r == 0 && store_n_unindexed(allocator->store) < UNINDEXED_FEW)
+		return 0;
+	if (r == 0)
+		r = allocator_begin_change(allocator);
+	if (r < 0)
+		return r;
+	r = allocator_end_change(allocator, store_index_events(allocator->store, most));
+	return r < 0 ? r : 1;
 }
 
 int allocator_change_row(struct allocator *allocator, const struct allocation *before,

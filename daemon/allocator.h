@@ -253,6 +253,12 @@ int allocator_events_after(struct allocator *allocator, uint64_t sequence, store
 /* Removes up to MOST events that are too old or too many. Returns their number or an errno. */
 int allocator_prune(struct allocator *allocator, struct moment now, uint32_t most);
 
+/*
+ * Puts up to MOST events into the history's indexes, once there are many that are not in them.
+ * Returns 1 if there may be more of it, 0 or a negative errno.
+ */
+int allocator_index_events(struct allocator *allocator, uint32_t most);
+
 /* Are there changes that were not committed yet? */
 bool allocator_is_pending(const struct allocator *allocator);
 

@@ -15,6 +15,7 @@
 #define ACCURACY_USEC 1000		     /* the event loop's own is 250 ms */
 #define GAP_USEC (PASS_GAP_USEC + 10 * 1000) /* the loop's clock may be some ms behind */
 #define EVENTS_PER_PRUNING 64		     /* some tenths of a millisecond */
+#define EVENTS_PER_INDEXING 128
 
 struct upkeep {
 	struct allocator *allocator;
@@ -138,6 +139,16 @@ static bool prune(struct upkeep *upkeep)
 	return r == EVENTS_PER_PRUNING;
 }
 
+static bool index_events(struct upkeep *upkeep)
+{
+	int r = allocator_index_events(upkeep->allocator, EVENTS_PER_INDEXING);
+
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "cannot index events: %s",
+			 allocator_message(upkeep->allocator));
+	return r > 0;
+}
+
 /* Sets the timer to when the next pass is due, which may be at once. */
 static void schedule(struct upkeep *upkeep)
 {
@@ -174,7 +185,7 @@ static int step(void *userdata)
 			end_pass(upkeep, r);
 		return 1;
 	}
-	is_more = upkeep->is_draining || prune(upkeep);
+	is_more = upkeep->is_draining || prune(upkeep) || index_events(upkeep);
 	if (upkeep->is_draining)
 		upkeep->is_draining = drain(upkeep);
 	upkeep->changed(upkeep->userdata);

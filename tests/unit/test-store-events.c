@@ -160,7 +160,15 @@ static void test_queries(void **state)
 
 	(void)state;
 	fill(&seed, N_EVENTS);
-	for (int i = 0; i < 2000; i++)
+	/* the indexes come behind, some at a time and as far as they like */
+	for (int i = 0; i < 20; i++) {
+		for (int j = 0; j < 100; j++)
+			ask(&seed);
+		assert_int_equal(store_index_events(store, chance(&seed, 600)), 0);
+		if (i % 5 == 0)
+			assert_int_equal(store_reopen(store), 0);
+	}
+	for (int i = 0; i < 1000; i++)
 		ask(&seed);
 	/* and with a beginning that is no border of a block */
 	for (uint32_t n, i = 0; i < 7; i++) {
@@ -251,6 +259,31 @@ static void test_between(void **state)
 	assert_int_equal(store_each_event_between(store, 31, 40, expect_after, &between), 0);
 	assert_int_equal(store_each_event_between(store, 5, 4, expect_after, &between), 0);
 	assert_int_equal(between.next, 31);
+}
+
+/* What is in the indexes is what the transaction that put it there has made durable. */
+static void test_indexed(void **state)
+{
+	const struct event_query query = { .pod = "a", .until = UINT64_MAX, .before = UINT64_MAX };
+	struct event event = { .pod = "a", .range = { U, U } };
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		add(&event);
+	assert_int_equal(store_n_unindexed(store), 10);
+	assert_int_equal(store_index_events(store, 4), 0);
+	assert_int_equal(store_n_unindexed(store), 6);
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(store_mark(store), 0);
+	assert_int_equal(store_index_events(store, 100), 0);
+	assert_int_equal(store_n_unindexed(store), 0);
+	assert_int_equal(store_undo(store), 0);
+	assert_int_equal(expect_query(&query, 0), 10);
+	assert_int_equal(store_n_unindexed(store), 6);
+	assert_int_equal(store_index_events(store, 100), 0);
+	assert_int_equal(store_reopen(store), 0);
+	assert_int_equal(expect_query(&query, 0), 10);
+	assert_int_equal(store_n_unindexed(store), 6);
 }
 
 /* An event is not there unless its transaction is; its number goes to the next one. */
@@ -356,7 +389,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	const struct CMUnitTest tests[] = {
 		TEST(test_queries), TEST(test_empty),  TEST(test_borders), TEST(test_between),
-		TEST(test_undone),  TEST(test_pruned), TEST(test_damaged),
+		TEST(test_indexed), TEST(test_undone), TEST(test_pruned),  TEST(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
