@@ -11,7 +11,6 @@ import pathlib
 import re
 import shutil
 import signal
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+import database  # noqa: E402
 import harness  # noqa: E402
 from client import encode  # noqa: E402
 from harness import UNIT, Daemon, Scratch  # noqa: E402
@@ -188,14 +188,13 @@ def once(prepare):
 
 def add_events(build, n=N_EVENTS):
     """A long history, written behind the daemon's back."""
-    with sqlite3.connect(build.scratch.database) as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(event)")]
+    with database.edit(build.scratch.database) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(event)")]
         names = ", ".join(f'"{name}"' for name in columns)
-        first = database.execute("SELECT max(sequence) FROM event").fetchone()[0]
+        first = connection.execute("SELECT max(sequence) FROM event").fetchone()[0]
         values = ", ".join(f"(sequence + {first} * i)" if name == "sequence" else f'"{name}"' for name in columns)
-        database.execute(f"WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < {n // first}) "
+        connection.execute(f"WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < {n // first}) "
                          f"INSERT INTO event ({names}) SELECT {values} FROM event, k WHERE sequence <= {first}")
-    database.close()
 
 
 def write_pods(folder, n):

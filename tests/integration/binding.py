@@ -3,12 +3,12 @@
 
 import os
 import signal
-import sqlite3
 import sys
 import threading
 import time
 from contextlib import ExitStack
 
+import database
 from client import encode
 from harness import SUBIDD, equal, main
 from living import Process, idle, living_case, mapped, refused
@@ -149,10 +149,9 @@ def other_process(rig):
         for pod in edits:
             rig.client.call("Allocate", pod=pod, pid=process.pid)
         rig.end(signal.SIGTERM)
-        with sqlite3.connect(rig.scratch.database) as database:
+        with database.edit(rig.scratch.database) as connection:
             for pod, edit in edits.items():
-                equal(database.execute(f"UPDATE allocation SET {edit} WHERE pod = ?", [pod]).rowcount, 1)
-        database.close()
+                equal(connection.execute(f"UPDATE allocation SET {edit} WHERE pod = ?", [pod]).rowcount, 1)
         rig.begin()
         equal({pod: rig.state(pod) for pod in edits},
               {"boot": "draining", "start": "draining", "earlier": "draining", "same": "active"})

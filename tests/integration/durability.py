@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import stat
 
+import database
 from client import ALLOCATOR, Closed, Refused, encode
 from harness import IS_ROOT, NOBODY, UNIT, Daemon, Scratch, case, equal, main, overlaps, run_as_nobody, run_subidd
 
@@ -181,8 +182,8 @@ def refused_state(name, status, make, word=""):
 def change_database(statement):
     """Changes it as another program would."""
     def change(scratch):
-        with contextlib.closing(sqlite3.connect(scratch.database, isolation_level=None)) as database:
-            database.execute(statement)
+        with database.edit(scratch.database) as connection:
+            connection.execute(statement)
     return change
 
 
@@ -190,8 +191,8 @@ def newer_in_log(scratch):
     """A newer schema that stands in the write-ahead log alone, as after a crash."""
     copy = scratch.path / "copy"
     copy.mkdir()
-    with contextlib.closing(sqlite3.connect(scratch.database, isolation_level=None)) as database:
-        database.execute("PRAGMA user_version = 99")
+    with contextlib.closing(sqlite3.connect(scratch.database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 99")
         for file in scratch.state.glob("allocations.db*"):
             if not file.name.endswith("-shm"):
                 shutil.copy(file, copy)
@@ -289,8 +290,7 @@ def full_disk():
         done, failed = {}, 0
         for i in range(100):
             if i % 25 == 20:
-                size = os.path.getsize(f"{scratch.database}-wal")
-                resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
+                resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (8192, limits[1]))
             if i % 25 == 24:
                 resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, limits)
             try:
@@ -351,8 +351,8 @@ def alone():
     with Scratch() as scratch, Daemon(scratch) as daemon:
         fill(daemon)
         try:
-            with contextlib.closing(sqlite3.connect(scratch.database, timeout=0)) as database:
-                database.execute("SELECT * FROM allocation").fetchall()
+            with contextlib.closing(sqlite3.connect(scratch.database, timeout=0)) as connection:
+                connection.execute("SELECT * FROM allocation").fetchall()
             raise AssertionError("another program could read it")
         except sqlite3.OperationalError as error:
             assert "locked" in str(error), error

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The history: every change has its event, and says later who had an ID."""
 
-import contextlib
 import os
 import random
-import sqlite3
 import subprocess
 import threading
 import time
 
+import database
 from client import Refused, encode
 from harness import UNIT, equal, main, release
 from pods import CONFIG, PODS, QUICK, pods_case, unit
@@ -173,11 +172,10 @@ def insert_events(node, n_events, age):
     node.close()
     node.daemon.stop()
     first = time.time_ns() // 1000 - age
-    with contextlib.closing(sqlite3.connect(node.scratch.database)) as database, database:
-
-        last = database.execute("SELECT max(sequence) FROM event").fetchone()[0]
-        database.execute("DELETE FROM event")
-        database.executemany(
+    with database.edit(node.scratch.database) as connection:
+        last = connection.execute("SELECT max(sequence) FROM event").fetchone()[0]
+        connection.execute("DELETE FROM event")
+        connection.executemany(
             "INSERT INTO event (sequence, time, kind, cause, pod, pool, start, count) VALUES (?, ?, 0, 0, ?, 'kubelet', ?, ?)",
             ((last + i, first + i, f"old{i % 500}", (1 + i % 8) * UNIT, UNIT) for i in range(n_events)))
     node.daemon.start()

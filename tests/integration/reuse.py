@@ -2,8 +2,8 @@
 """When a released range goes to another pod: late, and whatever the clocks do."""
 
 import signal
-import sqlite3
 
+import database
 from harness import SUBIDD, UNIT, case, equal, main
 from living import Rig, living_case, need, refused
 
@@ -18,9 +18,8 @@ def unit(rig, pod):
 
 def edit(rig, sql, *values):
     """Changes the database while the daemon is down."""
-    with sqlite3.connect(rig.scratch.database) as database:
-        database.execute(sql, values)
-    database.close()
+    with database.edit(rig.scratch.database) as connection:
+        connection.execute(sql, values)
 
 
 def expect_waiting(rig, n):
