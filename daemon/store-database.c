@@ -205,7 +205,8 @@ static int open_current(struct store *store, const struct store_marker *marker, 
 	if (result == SQLITE_OK && r == 0)
 		result = sqlite3_exec(
 			store->db,
-			"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " STORE_LOG_CHECKPOINT,
+			"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " STORE_LOG_CHECKPOINT
+			"; PRAGMA journal_size_limit = " STORE_LOG_SIZE,
 			NULL, NULL, NULL);
 	if (result == SQLITE_OK && r == 0)
 		result = store_prepare(store);

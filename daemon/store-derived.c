@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define WRITES_PER_LOOK 64 /* of less than a page each, with what they do to indexes */
+
 /* Adds a row's pod; the rows come in the order of their start. */
 static int add_pod(struct store *store, sqlite3_stmt *s, uint64_t *end, char *ret_what)
 {
@@ -93,6 +95,17 @@ int store_derive(struct store *store, char *ret_what)
 	return r > 0 && !ret_what ? -EUCLEAN : r;
 }
 
+/* A transaction may be as large as it likes, as long as there is room for the next few rows. */
+int store_before_write(struct store *store)
+{
+	int r = store_derive(store, NULL);
+
+	if (r == 0 && ++store->n_writes % WRITES_PER_LOOK == 0)
+		r = store_ensure_room(store);
+	store->has_changed = true;
+	return r;
+}
+
 /* The pod of the row at START as it is now, empty if there is none. */
 static int get_pod(struct store *store, uint32_t start, char (*ret)[POD_KEY_MAX + 1])
 {
@@ -111,13 +124,12 @@ static int get_pod(struct store *store, uint32_t start, char (*ret)[POD_KEY_MAX 
 int store_derived_delete(struct store *store, uint32_t start)
 {
 	char pod[POD_KEY_MAX + 1];
-	int r = store_derive(store, NULL);
+	int r = store_before_write(store);
 
 	if (r == 0)
 		r = get_pod(store, start, &pod);
 	if (r != 0)
 		return r;
-	store->has_changed = true;
 	if (*pod)
 		pod_index_remove(&store->derived.pods, pod, start);
 	return 0;
@@ -136,19 +148,18 @@ static int check_pod(struct store *store, const struct allocation *allocation)
 
 int store_derived_insert(struct store *store, const struct allocation *allocation)
 {
-	int r = store_derive(store, NULL);
+	int r = store_before_write(store);
 
 	if (r == 0)
 		r = check_pod(store, allocation);
 	if (r != 0 || !*allocation->pod)
 		return r;
-	store->has_changed = true;
 	return pod_index_add(&store->derived.pods, allocation->pod, allocation->range.start);
 }
 
 int store_derived_update(struct store *store, const struct allocation *allocation)
 {
-	int r = store_derive(store, NULL);
+	int r = store_before_write(store);
 
 	if (r == 0 && *allocation->pod &&
 	    pod_index_has(&store->derived.pods, allocation->pod, allocation->range.start))

@@ -63,13 +63,12 @@ static int read_event(sqlite3_stmt *s, struct event *ret)
 int store_insert_event(struct store *store, const struct event *event)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_INSERT_EVENT];
-	int r = store_derive(store, NULL);
+	int r = store_before_write(store);
 
 	if (r == 0)
 		r = store_change(s, bind_event(s, event));
 	if (r != 0)
 		return r;
-	store->has_changed = true;
 	store->derived.last_event = (uint64_t)sqlite3_last_insert_rowid(store->db);
 	return 0;
 }
@@ -302,7 +301,7 @@ int store_index_events(struct store *store, uint32_t most)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_INDEX_EVENTS];
 	struct store_derived *derived = &store->derived;
-	int r = store_derive(store, NULL), bound = SQLITE_OK;
+	int r = store_before_write(store), bound = SQLITE_OK;
 	uint64_t last;
 
 	if (r < 0 || derived->last_indexed == derived->last_event)
@@ -312,9 +311,7 @@ int store_index_events(struct store *store, uint32_t most)
 	store_bind_number(s, 1, derived->last_indexed + 1, &bound);
 	store_bind_number(s, 2, last, &bound);
 	r = store_change(s, bound);
-	if (r != 0)
-		return r;
-	store->has_changed = true;
-	derived->last_indexed = last;
-	return 0;
+	if (r == 0)
+		derived->last_indexed = last;
+	return r;
 }

@@ -12,6 +12,7 @@
 #define STORE_APPLICATION_ID 0x73756269 /* "subi" */
 #define STORE_FILE "allocations.db"
 #define STORE_LOCK "lock"
+#define STORE_LOG_SIZE "2097152"   /* bytes, twice as much as is brought home at once */
 #define STORE_LOG_CHECKPOINT "256" /* pages in the log, after which they are brought home */
 #define EVENT_BLOCK_BITS 10	   /* as in the index event_time */
 
@@ -71,7 +72,8 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[N_STATEMENTS];
 	struct store_derived derived;
-	uint64_t most_pages;	/* that the database may have: their room on the disk is certain */
+	uint64_t most_pages; /* that the database may have: their room on the disk is certain */
+	uint64_t n_writes;
 	bool is_tight;		/* no more could be had */
 	uint64_t durable_event; /* sequence of the last one that was committed */
 	bool is_usable;		/* it was found to be ours and sound */
@@ -105,8 +107,8 @@ struct store_marker {
 void store_extend_log(const struct store *store);
 
 /*
- * Has room on the disk for what the next transaction may add to the database, as far as there is
- * any; see store_is_tight(). Not within a transaction. Returns 0 or a negative errno.
+ * Has room on the disk for what the next writes may add to the database, as far as there is any;
+ * see store_is_tight(). Returns 0 or a negative errno.
  */
 int store_ensure_room(struct store *store);
 
@@ -175,6 +177,9 @@ int store_derive(struct store *store, char *ret_what);
 
 /* The sequences of the oldest and the newest event; both 0 if there is none. */
 int store_event_ends(struct store *store, uint64_t *ret_first, uint64_t *ret_last);
+
+/* Comes before each row or event that is written. Returns 0 or a negative errno. */
+int store_before_write(struct store *store);
 
 /* The rows' pods follow a change that comes next. Return 0, an errno or STORE_E_CONFLICT. */
 int store_derived_insert(struct store *store, const struct allocation *allocation);

@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define LOG_SIZE (2 * 1024 * 1024) /* twice STORE_LOG_CHECKPOINT */
-#define LEAST_ROOM 128		   /* pages, for one transaction */
+#define LOG_SIZE (2 * 1024 * 1024) /* as STORE_LOG_SIZE */
+#define LEAST_ROOM 128		   /* pages */
 #define MORE_ROOM 256
 
 char *store_log_path(const struct store *store)
