@@ -14,8 +14,11 @@
 #define N_UNITS_SURELY_HELD 32000 /* all those below the one that is handed to nobody */
 #define UNIT 65536
 
-#define N_CALL_ROUNDS 30 /* what is allocated beside 60,000 fits into what is free */
-#define N_CALLS 40
+/* Short turns: a disk's moods last longer. What is allocated beside 60,000 fits into what is free.
+ */
+#define N_CALL_ROUNDS 160
+#define N_WARM_ROUNDS 8
+#define N_CALLS 8
 
 #define N_LOAD_ROUNDS 5
 #define N_CALLS_ONE 400
@@ -24,21 +27,22 @@
 #define N_CLIENTS_LOAD 32
 #define N_CALLS_LOAD 3200
 
+#define N_SYNCS_SCALED 40
 #define OVERWRITE_ROOM (4 << 20)
 
 #define N_TIMES 5
 #define N_CHURN 200
 
-/* The first round warms everything up: it grows files and fills caches. */
+/* The first rounds warm everything up: they grow files and fill caches. */
 static void forget(struct bench *bench, enum series first, enum series last)
 {
 	for (enum series i = first; i <= last; i++)
 		samples_clear(&bench->series[i]);
 }
 
-static void measure_append(struct append *append, struct samples *took)
+static void measure_append(struct append *append, struct samples *took, uint32_t n)
 {
-	for (int i = 0; i < N_CALLS; i++)
+	for (uint32_t i = 0; i < n; i++)
 		samples_add(took, append_call(append));
 }
 
@@ -121,14 +125,14 @@ static void measure_calls(struct bench *bench)
 	client_open(&idle, bench->idle.socket);
 	client_open(&held, bench->held.socket);
 	start_pongs(&held, &get, &lookup);
-	for (uint64_t round = 0; round <= N_CALL_ROUNDS; round++) {
-		measure_append(&bench->append, &bench->series[APPEND]);
+	for (uint64_t round = 0; round < N_WARM_ROUNDS + N_CALL_ROUNDS; round++) {
+		measure_append(&bench->append, &bench->series[APPEND], N_CALLS);
 		measure_idle(bench, &idle);
 		measure_pong(bench, PING_GET, &get);
-		measure_append(&bench->overwrite, &bench->series[OVERWRITE]);
+		measure_append(&bench->overwrite, &bench->series[OVERWRITE], N_CALLS);
 		measure_held(bench, &held, round);
 		measure_pong(bench, PING_LOOKUP, &lookup);
-		if (round == 0)
+		if (round + 1 == N_WARM_ROUNDS)
 			forget(bench, APPEND, LOOKUP_HELD);
 	}
 	pong_stop(&get);
@@ -157,7 +161,7 @@ static double sync_usec(struct append *append)
 	struct samples took = { 0 };
 	double median;
 
-	measure_append(append, &took);
+	measure_append(append, &took, N_SYNCS_SCALED);
 	median = samples_percentile(&took, 0.5);
 	samples_done(&took);
 	return median;
