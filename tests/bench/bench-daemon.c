@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define READY_TIMEOUT 60000 /* ms */
 
@@ -163,6 +164,16 @@ void daemon_stop(struct daemon *daemon, int signal)
 uint64_t daemon_syncs(const struct daemon *daemon)
 {
 	return __atomic_load_n(daemon->n_syncs, __ATOMIC_RELAXED);
+}
+
+double daemon_cpu(const struct daemon *daemon)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(daemon->process, &clock) != 0 || clock_gettime(clock, &used) < 0)
+		errx(2, "the clock of the daemon");
+	return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
 }
 
 double daemon_peak(const struct daemon *daemon)

@@ -29,6 +29,9 @@ void daemon_stop(struct daemon *daemon, int signal);
 /* Calls of fdatasync(2) and fsync(2) so far; 0 where they cannot be counted. */
 uint64_t daemon_syncs(const struct daemon *daemon);
 
+/* The microseconds that it has been at work; other processes hardly move them. */
+double daemon_cpu(const struct daemon *daemon);
+
 /* The most memory that it has had, in MiB. */
 double daemon_peak(const struct daemon *daemon);
 

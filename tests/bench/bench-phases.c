@@ -143,14 +143,17 @@ static void measure_calls(struct bench *bench)
 
 /* A run of so many clients; returns the microseconds of an allocation. */
 static double measure_rate(struct bench *bench, uint32_t n_clients, uint64_t n_calls,
-			   enum series rate, enum series syncs)
+			   enum series rate, enum series syncs, enum series cpu)
 {
 	struct load load = { &bench->busy, n_clients, n_calls };
+	double used = daemon_cpu(&bench->busy);
 	uint64_t n_syncs = daemon_syncs(&bench->busy);
 	double took = load_run(&load) / (double)n_calls;
 
 	n_syncs = daemon_syncs(&bench->busy) - n_syncs;
 	samples_add(&bench->series[rate], 1e6 / took);
+	used = daemon_cpu(&bench->busy) - used;
+	samples_add(&bench->series[cpu], used / (double)n_calls);
 	samples_add(&bench->series[syncs], (double)n_syncs / (double)n_calls);
 	return took;
 }
@@ -197,8 +200,9 @@ static void measure_loads(struct bench *bench)
 	for (int round = 0; round <= N_LOAD_ROUNDS; round++) {
 		double took;
 
-		measure_rate(bench, 1, N_CALLS_ONE, RATE_ONE, SYNCS_ONE);
-		took = measure_rate(bench, N_CLIENTS_MANY, N_CALLS_MANY, RATE_MANY, SYNCS_MANY);
+		measure_rate(bench, 1, N_CALLS_ONE, RATE_ONE, SYNCS_ONE, CPU_ONE);
+		took = measure_rate(bench, N_CLIENTS_MANY, N_CALLS_MANY, RATE_MANY, SYNCS_MANY,
+				    CPU_MANY);
 		scale_rate(bench, took);
 		measure_load(bench);
 		if (round == 0)

@@ -80,6 +80,9 @@ static const struct row rows[] = {
 	{ "the same at 100 us an fdatasync", "1/s", 0, RATE_MANY_SCALED, 0.5, MUST_BE_AT_LEAST, 1,
 	  FIXED(25000) },
 
+	{ "CPU of the daemon per allocation, 1 client", "us", 1, CPU_ONE, 0.5 },
+	{ "CPU of the daemon per allocation, 64 clients", "us", 1, CPU_MANY, 0.5 },
+
 	{ "get, 1 client, p50", "us", 1, GET, 0.5, MUST_BE_AT_MOST, 2, PING(PING_GET) },
 	{ "get, 60,000 held, p50", "us", 1, GET_HELD, 0.5, MUST_BE_AT_MOST, 2, PING(PING_GET) },
 	{ "lookup, 1 client, p50", "us", 1, LOOKUP, 0.5, MUST_BE_AT_MOST, 2, PING(PING_LOOKUP) },
@@ -165,9 +168,10 @@ static void print_line(const struct result *result)
 		snprintf(must, sizeof(must), "%s %g",
 			 row->must == MUST_BE_AT_MOST ? "<=" : ">=", row->ratio);
 	if (result->skipped)
-		printf("%-40s %9s %-4s\n", row->name, "-", row->unit);
+		printf("%-44s %9s %-4s %14s %s\n", row->name, "-", row->unit, "",
+		       reached_name(result));
 	else
-		printf("%-40s %9.*f %-4s %7s %-6s %-4s%s\n", row->name, row->n_digits,
+		printf("%-44s %9.*f %-4s %7s %-6s %-4s%s\n", row->name, row->n_digits,
 		       result->value, row->unit, ratio, must, reached_name(result), limit);
 }
 
@@ -220,7 +224,7 @@ bool rows_print(struct bench *bench, bool as_json)
 	if (as_json)
 		printf("[\n");
 	else
-		printf("%-40s %9s %-4s %7s %-6s %-4s%s\n", "", "value", "unit", "ratio", "must",
+		printf("%-44s %9s %-4s %7s %-6s %-4s%s\n", "", "value", "unit", "ratio", "must",
 		       "ok", "limit");
 	for (size_t i = 0; i < ELEMENTS_OF(rows); i++) {
 		struct result result = row_result(bench, &rows[i]);

@@ -27,6 +27,8 @@ enum series {
 	RATE_ONE,
 	RATE_MANY,
 	RATE_MANY_SCALED,
+	CPU_ONE, /* of an allocation */
+	CPU_MANY,
 	SYNCS_ONE,
 	SYNCS_MANY,
 	LOAD_ALLOCATE,
