@@ -102,7 +102,8 @@ static int open_allocator(struct daemon *d)
 	}
 	if (r < 0) {
 		store_free(store);
-		return fail(r, "cannot read the database");
+		fail(r, d->options->state_dir);
+		return r == -EUCLEAN ? STATUS_CORRUPT : STATUS_FAILURE;
 	}
 	return STATUS_OK;
 }
@@ -121,7 +122,11 @@ static int load(struct daemon *d)
 	if (result.error < 0)
 		return fail(result.error, "cannot load");
 	r = in_force_take(&d->in_force, d->allocator, &result);
-	return r < 0 ? fail(r, "cannot take the pools over") : STATUS_OK;
+	if (r >= 0)
+		return STATUS_OK;
+	log_line(LOG_LEVEL_ERROR, "cannot keep the pools in %s: %s", d->options->state_dir,
+		 strerror(-r));
+	return r == -EUCLEAN ? STATUS_CORRUPT : STATUS_FAILURE;
 }
 
 /* Raises the limit of descriptors as far as they can be used, and returns it. */
