@@ -2,10 +2,10 @@
 #include "subject.h"
 
 #include "cleanup.h"
+#include "decimal.h"
 #include "text.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -21,6 +21,30 @@ static FILE *open_of(uint32_t pid, const char *name, int *ret_error)
 	return file;
 }
 
+/* Takes the next of the numbers that blanks keep apart. */
+static bool take_number(const char **text, uint32_t *ret)
+{
+	const char *number = *text + strspn(*text, " \t");
+	size_t length = strcspn(number, " \t\n");
+	uint64_t value;
+
+	if (decimal_parse(number, length, UINT32_MAX, &value) < 0)
+		return false;
+	*text = number + length;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+/* Each ID is there four times: real, effective, saved, of the file system. */
+static bool take_effective(const char *line, const char *key, uint32_t *ret)
+{
+	const char *text = line + strlen(key);
+	uint32_t real;
+
+	return strncmp(line, key, strlen(key)) == 0 && take_number(&text, &real) &&
+	       take_number(&text, ret);
+}
+
 int subject_of_process(uint32_t pid, struct subject *ret)
 {
 	_cleanup_(fclosep) FILE *file = NULL;
@@ -32,11 +56,10 @@ int subject_of_process(uint32_t pid, struct subject *ret)
 	file = open_of(pid, "status", &r);
 	if (!file)
 		return r;
-	/* each ID is there four times: real, effective, saved, of the file system */
 	while (getline(&line, &size, file) >= 0) {
-		sscanf(line, "Name: %63[^\n]", subject.name); /* which may be empty */
-		n_found += sscanf(line, "Uid: %*u %" SCNu32, &subject.uid) == 1;
-		n_found += sscanf(line, "Gid: %*u %" SCNu32, &subject.gid) == 1;
+		(void)sscanf(line, "Name: %63[^\n]", subject.name); /* which may be empty */
+		n_found += take_effective(line, "Uid:", &subject.uid);
+		n_found += take_effective(line, "Gid:", &subject.gid);
 	}
 	if (n_found != 2) /* it ended meanwhile */
 		return -ESRCH;
@@ -48,15 +71,20 @@ int subject_of_process(uint32_t pid, struct subject *ret)
 static int read_map(uint32_t pid, const char *name, uint32_t *ret)
 {
 	_cleanup_(fclosep) FILE *file = NULL;
+	_cleanup_(freep) char *line = NULL;
 	uint32_t inside, outside, count;
+	const char *text;
+	size_t size = 0;
 	int r;
 
 	file = open_of(pid, name, &r);
 	if (!file)
 		return r;
-	if (fscanf(file, "%" SCNu32 " %" SCNu32 " %" SCNu32, &inside, &outside, &count) != 3)
+	if (getline(&line, &size, file) < 0)
 		return -ENOENT;
-	if (outside == 0 && count == UINT32_MAX)
+	text = line;
+	if (!take_number(&text, &inside) || !take_number(&text, &outside) ||
+	    !take_number(&text, &count) || (outside == 0 && count == UINT32_MAX))
 		return -ENOENT;
 	*ret = outside;
 	return 0;

@@ -101,12 +101,14 @@ void table_print(struct table *table)
 		table->widths = check_memory(calloc(n, sizeof(*table->widths)));
 	for (size_t i = 0; has_titles(table) && i < n; i++)
 		widen(&table->widths[i], table->columns[i].title);
-	for (size_t i = 0; i < table->n_cells; i++)
-		widen(&table->widths[i % n], table->cells[i].text);
+	for (size_t row = 0; row < table->n_cells; row += n)
+		for (size_t i = 0; i < n; i++)
+			widen(&table->widths[i], table->cells[row + i].text);
 	for (size_t i = 0; is_first && has_titles(table) && i < n; i++)
 		print_cell(table, i, table->widths[i], table->columns[i].title, COLOUR_BOLD);
-	for (size_t i = 0; i < table->n_cells; i++)
-		print_cell(table, i % n, table->widths[i % n], table->cells[i].text,
-			   table->cells[i].colour);
+	for (size_t row = 0; row < table->n_cells; row += n)
+		for (size_t i = 0; i < n; i++)
+			print_cell(table, i, table->widths[i], table->cells[row + i].text,
+				   table->cells[row + i].colour);
 	forget_cells(table);
 }

@@ -144,7 +144,7 @@ static bool take_offset(const char **text, bool *ret_is_given, int64_t *ret_seco
 	if (!take(text, is_west ? '-' : '+') || !take_digits(text, 2, &hours) || !take(text, ':') ||
 	    !take_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
 		return false;
-	*ret_seconds = (hours * 60 + minutes) * (is_west ? -60 : 60);
+	*ret_seconds = (hours * INT64_C(60) + minutes) * (is_west ? -60 : 60);
 	return true;
 }
 

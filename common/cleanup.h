@@ -22,7 +22,7 @@ static inline void freep(void *pointer)
 	free(*(void **)pointer);
 }
 
-static inline void closep(int *fd)
+static inline void closep(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -53,6 +53,7 @@ static inline int take_fd(int *fd)
 
 /* Defines the cleanup form NAMEp of a destructor that takes a pointer and accepts NULL. */
 #define DEFINE_CLEANUP(type, destructor)                                                           \
+	/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type */                                   \
 	static inline void destructor##p(type *pointer)                                            \
 	{                                                                                          \
 		destructor(*pointer);                                                              \

@@ -17,7 +17,7 @@ DEFINE_CLEANUP(struct allocator *, allocator_free)
 static int set_clock(struct store *store, const char *boot_id, struct moment now, int64_t *ret)
 {
 	struct store_clock clock;
-	uint64_t last;
+	uint64_t last = 0;
 	int r = store_get_clock(store, &clock);
 
 	if (r == 0)

@@ -83,7 +83,7 @@ static struct bond *find(const struct bonds *bonds, const char *pod)
 {
 	struct bond key, **found;
 
-	strcpy(key.pod, pod);
+	snprintf(key.pod, sizeof(key.pod), "%s", pod);
 	found = tfind(&key, &bonds->by_pod, compare);
 	return found ? *found : NULL;
 }
@@ -161,7 +161,7 @@ static int set(struct bonds *bonds, const struct allocation *allocation)
 	bond = calloc(1, sizeof(*bond));
 	if (!bond)
 		return -ENOMEM;
-	strcpy(bond->pod, allocation->pod);
+	snprintf(bond->pod, sizeof(bond->pod), "%s", allocation->pod);
 	bond->process = allocation->process;
 	bond->bonds = bonds;
 	if (!tsearch(bond, &bonds->by_pod, compare)) {

@@ -111,10 +111,12 @@ int pod_get(struct pods_folder *folder, const char *name, struct pod **ret)
 	struct pod *pod = pod_find(folder, name);
 
 	if (!pod) {
-		pod = calloc(1, sizeof(*pod) + strlen(name) + 1);
+		size_t size = strlen(name) + 1;
+
+		pod = calloc(1, sizeof(*pod) + size);
 		if (!pod)
 			return -ENOMEM;
-		strcpy(pod->name, name);
+		memcpy(pod->name, name, size);
 		pod->spot = (struct spot){ .wd = -1, .folder = folder, .pod = pod };
 		pod->seen = folder->kubelet->scan;
 		if (!tsearch(pod->name, &folder->tree, compare_names)) {

@@ -26,7 +26,7 @@
  * all the time, or clients would wait for whoever makes them. */
 #define BUFFER_SIZE (32 * 1024)
 #define BURST 4
-#define BURST_USEC (10 * 1000)
+#define BURST_USEC (10 * UINT64_C(1000))
 
 static int compare_spots(const void *a, const void *b)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ACCURACY_USEC (100 * 1000)
+#define ACCURACY_USEC (100 * UINT64_C(1000))
 #define INTERVAL_USEC (10 * UINT64_C(1000000)) /* as long as nobody sets it */
 
 DEFINE_CLEANUP(struct kubelet *, kubelet_free)

@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #define USEC_PER_SEC UINT64_C(1000000)
-#define USEC_PER_DAY (24 * 60 * 60 * USEC_PER_SEC)
+#define USEC_PER_DAY (USEC_PER_SEC * 60 * 60 * 24)
 
 struct life {
 	struct allocator *allocator;

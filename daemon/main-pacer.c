@@ -40,7 +40,7 @@ static int wait_until(struct pacer *pacer, uint64_t usec)
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct pacer *pacer = userdata;
-	uint64_t began = now(), at = began;
+	uint64_t began = now(), at;
 	int r;
 
 	(void)source;

@@ -86,7 +86,7 @@ int socket_make(const char *path, int gid, int *ret_fd)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	r = make_parents(path);
 	if (r == 0)
 		r = remove_stale(&address);

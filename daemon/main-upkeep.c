@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COST_SHARE 20			     /* passes take one part in so many of the time */
-#define ACCURACY_USEC 1000		     /* the event loop's own is 250 ms */
-#define GAP_USEC (PASS_GAP_USEC + 10 * 1000) /* the loop's clock may be some ms behind */
-#define EVENTS_PER_PRUNING 64		     /* some tenths of a millisecond */
+#define COST_SHARE 20				   /* passes take one part in so many of the time */
+#define ACCURACY_USEC 1000			   /* the event loop's own is 250 ms */
+#define GAP_USEC (PASS_GAP_USEC + UINT64_C(10000)) /* the loop's clock may be some ms behind */
+#define EVENTS_PER_PRUNING 64			   /* some tenths of a millisecond */
 #define EVENTS_PER_INDEXING 128
 
 struct upkeep {

@@ -12,7 +12,7 @@
 #include <time.h>
 
 /* useradd(8) and friends replace several files one after the other */
-#define SETTLE_USEC (50 * 1000)
+#define SETTLE_USEC (50 * UINT64_C(1000))
 #define ACCURACY_USEC 1000 /* the event loop's own is 250 ms */
 
 #define FOLDER_EVENTS                                                                              \
@@ -227,9 +227,9 @@ static int watch_path(struct watch *watch, const char *path)
 
 	if (strlen(path) >= sizeof(walk.rest))
 		return -ENAMETOOLONG;
-	strcpy(walk.rest, path);
+	memcpy(walk.rest, path, strlen(path) + 1);
 	if (*path != '/')
-		strcpy(walk.folder, ".");
+		walk.folder[0] = '.';
 	while (r >= 0 && next_name(&walk, &name))
 		r = step(watch, &walk, name);
 	return r < 0 ? r : add_spot(watch, walk.folder, FILE_EVENTS, "");

@@ -44,7 +44,7 @@ struct methods {
 	struct watcher *watchers; /* of Monitor; each belongs to its call */
 };
 
-struct varlink_interface methods_interface(struct methods *methods);
+struct varlink_interface methods_interface(struct methods *userdata);
 
 /* To be called after each commit: those who watch are told what has happened. */
 void methods_committed(struct methods *methods);

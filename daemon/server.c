@@ -13,6 +13,8 @@
 
 #define ACCEPTS_PER_TURN 32
 #define QUIET_USEC (10 * UINT64_C(1000000)) /* between two lines of the log about refusals */
+#define LISTEN_BURST 1000		    /* turns that take connections, in */
+#define LISTEN_USEC (100 * UINT64_C(1000))
 #define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
 
 const struct server_limits server_default_limits = {
@@ -318,7 +320,7 @@ int server_listen(struct server *server, int fd)
 	r = sd_event_add_io(event, &server->listen_source, fd, EPOLLIN, on_listen, server);
 	if (r < 0)
 		return r;
-	sd_event_source_set_ratelimit(server->listen_source, 100 * 1000, 1000);
+	sd_event_source_set_ratelimit(server->listen_source, LISTEN_USEC, LISTEN_BURST);
 	server->listen_fd = fd;
 	return 0;
 }

@@ -163,6 +163,6 @@ int store_schema_compare(sqlite3 *db, int64_t version, bool *ret_is_same)
 	if (r == SQLITE_OK)
 		r = describe(db, &found);
 	if (r == SQLITE_OK)
-		*ret_is_same = strcmp(found, expected) == 0;
+		*ret_is_same = found && expected && strcmp(found, expected) == 0;
 	return r;
 }

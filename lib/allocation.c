@@ -265,7 +265,7 @@ int subidd_lookup_at(struct subidd_client *client, uint32_t id, uint64_t at,
 		r = client_add_nonzero(client, parameters, "at", at);
 	if (r == 0)
 		r = call(client, &lookup_method, parameters, &result);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (result->container_id >= result->allocation->count ||
 	    result->allocation->start + result->container_id != id)

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define REPLY_SIZE_MAX (16u * 1024 * 1024)
+#define REPLY_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 DEFINE_CLEANUP(struct subidd_client *, subidd_client_free)
 

@@ -48,16 +48,26 @@ int client_fail(struct subidd_client *client, int error, const char *format, ...
 	__attribute__((format(printf, 3, 4)));
 
 /* The same for an error that nothing more is to be said about. */
-int client_fail_plain(struct subidd_client *client, int error);
+void client_set_error(struct subidd_client *client, int error);
+static inline int client_fail_plain(struct subidd_client *client, int error)
+{
+	client_set_error(client, error);
+	return error;
+}
 
 /* Records that the daemon refused, takes the reply over and returns the error's errno. */
 int client_refused(struct subidd_client *client, struct envelope_reply *reply);
 
 /*
- * Records that a reply could not be decoded and returns R: -EPROTO, because of the field WRONG, and
- * then closes the connection; or -ENOMEM.
+ * Records that a reply could not be decoded and returns ERROR: -EPROTO, because of the field WRONG,
+ * and then closes the connection; or -ENOMEM.
  */
-int client_undecodable(struct subidd_client *client, int r, const char *wrong);
+void client_set_undecodable(struct subidd_client *client, int error, const char *wrong);
+static inline int client_undecodable(struct subidd_client *client, int error, const char *wrong)
+{
+	client_set_undecodable(client, error, wrong);
+	return error;
+}
 
 /* Closes the connection, whose replies can no longer be told apart. */
 void client_disconnect(struct subidd_client *client);

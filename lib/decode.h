@@ -20,11 +20,12 @@
 
 /* A number from 0 on; one that may be missing; an enum with a table of names. */
 #define FIELD_NUMBER(json_name, target, member, most)                                              \
-	FIELD(json_name, FIELD_INT, target, member, .max = most)
+	FIELD(json_name, FIELD_INT, target, member, .max = (most))
 #define FIELD_NUMBER_OR_NULL(json_name, target, member, most)                                      \
-	FIELD(json_name, FIELD_INT, target, member, .max = most, .optional = true)
+	FIELD(json_name, FIELD_INT, target, member, .max = (most), .optional = true)
 #define FIELD_NAME_OF(json_name, target, member, table)                                            \
-	FIELD(json_name, FIELD_ENUM, target, member, .names = table, .n_names = ELEMENTS_OF(table))
+	FIELD(json_name, FIELD_ENUM, target, member, .names = (table),                             \
+	      .n_names = ELEMENTS_OF(table))
 
 /* fields_decode() with the errors of this module. */
 int decode(const struct field *fields, size_t n_fields, struct json_object *object, void *target,

@@ -153,12 +153,11 @@ int client_fail(struct subidd_client *client, int error, const char *format, ...
 	return error;
 }
 
-int client_fail_plain(struct subidd_client *client, int error)
+void client_set_error(struct subidd_client *client, int error)
 {
 	freep(&client->message);
 	client->message = NULL;
 	client->error = error;
-	return error;
 }
 
 int client_refused(struct subidd_client *client, struct envelope_reply *reply)
@@ -175,12 +174,14 @@ int client_refused(struct subidd_client *client, struct envelope_reply *reply)
 	return client->error;
 }
 
-int client_undecodable(struct subidd_client *client, int r, const char *wrong)
+void client_set_undecodable(struct subidd_client *client, int error, const char *wrong)
 {
-	if (r != -EPROTO)
-		return client_fail_plain(client, r);
-	client_disconnect(client);
-	return client_fail(client, r, "the field %s of the daemon's reply is wrong", wrong);
+	if (error == -EPROTO) {
+		client_disconnect(client);
+		client_fail(client, error, "the field %s of the daemon's reply is wrong", wrong);
+	} else {
+		client_set_error(client, error);
+	}
 }
 
 const char *subidd_client_error_name(const struct subidd_client *client)

@@ -88,6 +88,7 @@ static int decode_findings(struct arena *arena, struct json_object *array, struc
 	struct subidd_finding *findings;
 	int r;
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it is made of */
 	pointers = arena_alloc(arena, n, sizeof(*pointers));
 	findings = arena_alloc(arena, n, sizeof(*findings));
 	if (!pointers || !findings)
@@ -154,6 +155,7 @@ int decode_pools(struct arena *arena, struct json_object *array,
 	struct subidd_pool *pools;
 	int r;
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it is made of */
 	pointers = arena_alloc(arena, n, sizeof(*pointers));
 	pools = arena_alloc(arena, n, sizeof(*pools));
 	if (!pointers || !pools)

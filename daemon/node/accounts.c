@@ -79,6 +79,12 @@ static int parse(char *text, size_t size, size_t n_fields, struct account_list *
 	return 0;
 }
 
+static void hand_over(struct account_file *file, struct account_file *ret)
+{
+	*ret = *file;
+	*file = (struct account_file){ 0 };
+}
+
 static int read_accounts(const char *path, size_t n_fields, struct account_file *ret)
 {
 	_cleanup_(accounts_done) struct account_file file = { .path = strdup(path) };
@@ -98,8 +104,7 @@ static int read_accounts(const char *path, size_t n_fields, struct account_file 
 		return r;
 	file.list.file = file.path;
 	file.list.problem = file.problem;
-	*ret = file;
-	file = (struct account_file){ 0 };
+	hand_over(&file, ret);
 	return 0;
 }
 

@@ -38,6 +38,7 @@ static void spawn_attributes_destroyp(posix_spawnattr_t *attributes)
 	posix_spawnattr_destroy(attributes);
 }
 
+/* As posix_spawn(3) does, these two return 0 or an errno that is positive. */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
 	sigset_t all, none;
@@ -50,8 +51,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 							      POSIX_SPAWN_SETSIGMASK)) ||
 	    (r = posix_spawnattr_setpgroup(attributes, 0)) ||
 	    (r = posix_spawnattr_setsigdefault(attributes, &all)))
-		return -r;
-	return -posix_spawnattr_setsigmask(attributes, &none);
+		return r;
+	return posix_spawnattr_setsigmask(attributes, &none);
 }
 
 static int start(const char *const *argv, int output, int errors, pid_t *ret)
@@ -67,12 +68,12 @@ static int start(const char *const *argv, int output, int errors, pid_t *ret)
 	    (r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)) ||
 	    (r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)) ||
 	    (r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)))
-		return -r;
-	r = set_attributes(&attributes);
-	if (r < 0)
 		return r;
-	return -posix_spawn(ret, argv[0], &actions, &attributes, (char *const *)argv,
-			    (char *const *)clean_environment);
+	r = set_attributes(&attributes);
+	if (r != 0)
+		return r;
+	return posix_spawn(ret, argv[0], &actions, &attributes, (char *const *)argv,
+			   (char *const *)clean_environment);
 }
 
 /* Takes what is there to read; at the end of the stream its descriptor becomes -1. */
@@ -178,9 +179,11 @@ int child_run(const char *const *argv, unsigned int timeout_ms, struct child_res
 	int r;
 
 	if ((r = stream_open(&result.output, &output)) < 0 ||
-	    (r = stream_open(&result.errors, &errors)) < 0 ||
-	    (r = start(argv, output, errors, &pid)) < 0)
+	    (r = stream_open(&result.errors, &errors)) < 0)
 		return r;
+	r = start(argv, output, errors, &pid);
+	if (r != 0)
+		return -r;
 	close(take_fd(&output));
 	close(take_fd(&errors));
 	r = watch(pid, timeout_ms, &result);

@@ -149,7 +149,7 @@ static int set_owner(struct config_draft *draft, const struct key *key, const ch
 	    (strlen(value) > POOL_OWNER_MAX || strpbrk(value, ": \t") || strchr("-+#", *value)))
 		return config_refuse(draft, "%s= must be an account's name or UID, not '%s'",
 				     key->name, value);
-	strcpy(draft->pool->owner, value);
+	snprintf(draft->pool->owner, sizeof(draft->pool->owner), "%s", value);
 	return 0;
 }
 

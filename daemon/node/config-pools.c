@@ -2,6 +2,7 @@
 #include "node/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static int enter_pool(struct config_draft *draft, const char *name)
 	config->pools = grown;
 	draft->pool = &grown[config->n_pools++];
 	*draft->pool = (struct pool_settings){ 0 };
-	strcpy(draft->pool->name, name);
+	snprintf(draft->pool->name, sizeof(draft->pool->name), "%s", name);
 	return 0;
 }
 
@@ -100,7 +101,7 @@ int config_finish(struct config_draft *draft)
 		struct pool_settings *pool = &config->pools[i];
 
 		if (!*pool->owner)
-			strcpy(pool->owner, pool->name);
+			snprintf(pool->owner, sizeof(pool->owner), "%s", pool->name);
 		if (!draft->has_rules[i])
 			pool->rules = strcmp(pool->owner, KUBELET_OWNER) == 0 ? RULES_KUBELET
 									      : RULES_BASIC;

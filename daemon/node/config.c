@@ -62,7 +62,8 @@ static int check_line(struct config_draft *draft, const char *line, size_t lengt
 		return config_refuse(draft, "the line begins with a blank");
 	if (*line != '[')
 		return 0;
-	return read_section_line(draft, strcpy(copy, line));
+	memcpy(copy, line, length + 1);
+	return read_section_line(draft, copy);
 }
 
 /* An ini_reader: the next line without its end, NULL if there is none or something was refused. */
@@ -108,8 +109,9 @@ static int take_key(void *user, const char *section, const char *name, const cha
 /* Takes over MESSAGE. Returns -EINVAL or -ENOMEM. */
 static int set_error(char *message, const char *file, uint32_t line, struct config_error *ret)
 {
-	struct config_error error = { message, strdup(file), line };
+	struct config_error error = { .file = strdup(file), .line = line };
 
+	error.message = message;
 	if (!error.file) {
 		config_error_done(&error);
 		return -ENOMEM;

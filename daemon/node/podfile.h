@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #define PODFILE_NAME "userns"
-#define PODFILE_MAX (64u * 1024) /* bytes */
-#define PODFILE_DEPTH_MAX 16	 /* of the JSON, for members that a newer kubelet may add */
+#define PODFILE_MAX ((size_t)64 * 1024) /* bytes */
+#define PODFILE_DEPTH_MAX 16		/* of the JSON, for members that a newer kubelet may add */
 
 enum podfile_kind {
 	PODFILE_NONE,	    /* no user namespace: it is empty or not there */

@@ -104,7 +104,7 @@ int process_identify(uint32_t pid, struct process *ret)
 int process_open(const struct process *process, int *ret_fd)
 {
 	_cleanup_(closep) int fd = -1;
-	struct process found;
+	struct process found = { 0 };
 	int r = open_pid(process->pid, &found, &fd);
 
 	if (r < 0)

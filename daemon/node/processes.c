@@ -82,7 +82,7 @@ static int read_file(const struct processes *pass, const char *name, char *buffe
 
 static int read_map(struct processes *pass, const char *name, struct idmap *ret)
 {
-	size_t size;
+	size_t size = 0;
 	int r = read_file(pass, name, pass->text, TEXT_MAX, &size);
 
 	return r < 0 ? r : idmap_parse(pass->text, size, ret);
@@ -91,7 +91,7 @@ static int read_map(struct processes *pass, const char *name, struct idmap *ret)
 /* Leaves the name of the command empty if it cannot be read any more: the claim counts. */
 static void read_command(const struct processes *pass, char ret[CLAIM_COMMAND_MAX + 1])
 {
-	size_t size;
+	size_t size = 0;
 
 	if (read_file(pass, "comm", ret, CLAIM_COMMAND_MAX, &size) < 0)
 		return;

@@ -154,6 +154,12 @@ int subidfile_parse(const char *text, size_t size, struct subid_list *ret)
 	return 0;
 }
 
+static void hand_over(struct subid_file *file, struct subid_file *ret)
+{
+	*ret = *file;
+	*file = (struct subid_file){ 0 };
+}
+
 int subidfile_read(const char *path, struct subid_file *ret)
 {
 	_cleanup_(subidfile_done) struct subid_file file = { .path = strdup(path) };
@@ -171,8 +177,7 @@ int subidfile_read(const char *path, struct subid_file *ret)
 		return r;
 	file.list.file = file.path;
 	file.list.problem = file.problem;
-	*ret = file;
-	file = (struct subid_file){ 0 };
+	hand_over(&file, ret);
 	return 0;
 }
 
