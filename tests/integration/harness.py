@@ -305,7 +305,9 @@ class Daemon:
             assert time.monotonic() < deadline, f"{n} connections are left"
 
     def expect_no_files_left(self):
-        """Besides its own it may have one connection, which is ours."""
+        """Besides its own it may have one connection, which is ours. valgrind, with its own, looks itself."""
+        if "CHECK_LOGS" in os.environ:
+            return
         with self.client() as client:
             self.settle(client)
             try:
