@@ -2,16 +2,14 @@
 #include "connection.h"
 
 #include "cleanup.h"
-#include "frame.h"
+#include "input.h"
 #include "output.h"
 #include "peer.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
-#define STEPS_PER_TURN 32	  /* calls or stream replies before others get their turn */
-#define KEPT_INPUT_CAPACITY 16384 /* a larger buffer is given back once it is empty */
+enum step { STEP_NOTHING, STEP_SMALL, STEP_CALL };
 
 /* What the timer of a connection waits for. */
 enum deadline { DEADLINE_NONE, DEADLINE_INPUT, DEADLINE_OUTPUT };
@@ -29,14 +27,13 @@ struct connection {
 	bool is_at_end;	   /* the client sends nothing more */
 	bool is_over;	   /* told to the host */
 	bool is_advancing; /* in advance() */
-	bool is_turn_due;  /* turn_source is on */
+	bool is_turn_due;  /* told to the host, and not yet taken */
+	bool is_watched;   /* in the epoll of the host, with this mask */
 	bool is_progress;  /* since the deadline was set a message came in or went out whole */
 	uint32_t epoll_mask;
 	enum deadline deadline;
-	sd_event_source *io_source;
 	sd_event_source *time_source;
-	sd_event_source *turn_source; /* the next turn, without waiting for the socket */
-	struct connection_links in_all, in_held;
+	struct connection_links in_all, in_held, in_due;
 };
 
 DEFINE_CLEANUP(struct connection *, connection_free)
@@ -53,9 +50,33 @@ struct connection_links *connection_in_held(struct connection *c)
 	return &c->in_held;
 }
 
+struct connection_links *connection_in_due(struct connection *c)
+{
+	return &c->in_due;
+}
+
 const struct varlink_peer *connection_peer(const struct connection *c)
 {
 	return &c->peer;
+}
+
+static void unwatch(struct connection *c)
+{
+	if (c->is_watched)
+		epoll_ctl(c->host->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	c->is_watched = false;
+}
+
+static int watch(struct connection *c, uint32_t mask)
+{
+	struct epoll_event event = { .events = mask, .data.ptr = c };
+	int operation = c->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (epoll_ctl(c->host->epoll_fd, operation, c->fd, &event) < 0)
+		return -errno;
+	c->is_watched = true;
+	c->epoll_mask = mask;
+	return 0;
 }
 
 static void finish(struct connection *c, int reason)
@@ -63,27 +84,24 @@ static void finish(struct connection *c, int reason)
 	if (c->is_over)
 		return;
 	c->is_over = true;
-	sd_event_source_set_enabled(c->io_source, SD_EVENT_OFF);
+	unwatch(c);
 	if (c->time_source)
 		sd_event_source_set_enabled(c->time_source, SD_EVENT_OFF);
 	c->host->over(c, reason, c->host->userdata);
 }
 
-static int take_turn(struct connection *c)
+static void want_turn(struct connection *c)
 {
+	if (c->is_turn_due)
+		return;
 	c->is_turn_due = true;
-	return sd_event_source_set_enabled(c->turn_source, SD_EVENT_ONESHOT);
+	c->host->due(c, c->host->userdata);
 }
 
-static int on_turn(sd_event_source *source, void *userdata)
+void connection_take_turn(struct connection *c)
 {
-	struct connection *c = userdata;
-
-	(void)source;
 	c->is_turn_due = false;
-	if (!c->is_over)
-		advance(c);
-	return 0;
+	advance(c);
 }
 
 /* Replies that may speak of what is not durable yet are held. */
@@ -106,8 +124,10 @@ static int send_message(struct json_object *message, void *userdata)
 	c->held_from = output_size(&c->output);
 	r = output_append(&c->output, message);
 	check_hold(c);
-	if (r < 0 || take_turn(c) < 0)
-		finish(c, -ENOMEM);
+	if (r < 0)
+		finish(c, r);
+	else
+		want_turn(c);
 	return r;
 }
 
@@ -115,8 +135,8 @@ static void skip_message(void *userdata)
 {
 	struct connection *c = userdata;
 
-	if (!c->is_advancing && !c->is_over && take_turn(c) < 0)
-		finish(c, -ENOMEM);
+	if (!c->is_advancing && !c->is_over)
+		want_turn(c);
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
@@ -162,25 +182,25 @@ static int set_deadline(struct connection *c)
 	return c->time_source ? sd_event_source_set_enabled(c->time_source, SD_EVENT_OFF) : 0;
 }
 
-/*
- * Only what can be worked on now is asked for. That the client is gone is always heard, except
- * while its replies are held: it would be heard again and again, and the commit never come.
- */
-static int set_epoll_mask(struct connection *c)
+/* What the socket must be ready for before anything can be done. */
+static uint32_t wanted_events(const struct connection *c)
 {
-	uint32_t mask = 0;
-	int r = sd_event_source_set_enabled(c->io_source, c->is_held ? SD_EVENT_OFF : SD_EVENT_ON);
+	if (output_size(&c->output) > 0)
+		return EPOLLOUT;
+	return c->call.state == CALL_NONE && !c->is_at_end ? EPOLLIN : 0;
+}
 
-	if (r < 0)
-		return r;
-	if (output_size(&c->output) > 0 && !c->is_held)
-		mask = EPOLLOUT;
-	else if (c->call.state == CALL_NONE && !c->is_at_end && !c->is_turn_due && !c->is_held)
-		mask = EPOLLIN;
-	if (mask == c->epoll_mask)
+/*
+ * Nothing is told to the kernel for every message: a connection whose turn is due or whose replies
+ * are held stays as it is, and leaves the epoll only if something comes meanwhile.
+ */
+static int await_events(struct connection *c)
+{
+	uint32_t wanted = wanted_events(c);
+
+	if (c->is_held || c->is_turn_due || (c->is_watched && wanted == c->epoll_mask))
 		return 0;
-	c->epoll_mask = mask;
-	return sd_event_source_set_io_events(c->io_source, mask);
+	return watch(c, wanted);
 }
 
 static int start_call(struct connection *c, const char *text, size_t length)
@@ -208,8 +228,8 @@ static int continue_call(struct connection *c)
 }
 
 /*
- * Does the next thing that can be done without waiting. Returns 1 if it did something, 0 if there
- * is nothing to do, or a negative errno.
+ * Does the next thing that can be done without waiting. Returns how much it was, or a negative
+ * errno.
  */
 static int step(struct connection *c)
 {
@@ -218,30 +238,30 @@ static int step(struct connection *c)
 	int r;
 
 	if (c->is_held)
-		return 0;
+		return STEP_NOTHING;
 	if (output_size(&c->output) > 0) {
 		r = output_flush(&c->output, c->fd);
 		if (r < 0 || output_size(&c->output) > 0)
 			return r;
 		c->is_progress = true;
-		return 1;
+		return STEP_SMALL;
 	}
 	if (c->call.state == CALL_DONE) {
 		call_done(&c->call);
-		return 1;
+		return STEP_SMALL;
 	}
 	if (c->call.state == CALL_RUNNING) {
 		r = continue_call(c);
-		return r < 0 ? r : 1;
+		return r < 0 ? r : STEP_CALL;
 	}
 	if (c->call.state == CALL_KEPT)
-		return 0;
+		return STEP_NOTHING;
 	r = frame_buffer_next(&c->input, &text, &length);
 	if (r <= 0)
 		return r;
 	c->is_progress = true;
 	r = start_call(c, text, length);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : STEP_CALL;
 }
 
 static bool is_at_rest(const struct connection *c)
@@ -249,83 +269,73 @@ static bool is_at_rest(const struct connection *c)
 	return !c->is_held && c->call.state == CALL_NONE && output_size(&c->output) == 0;
 }
 
-static void advance(struct connection *c)
+/* Is there more to do without waiting for the socket? */
+static bool can_go_on(const struct connection *c)
 {
-	int r = 1;
+	return c->call.state == CALL_RUNNING ||
+	       (c->call.state == CALL_NONE &&
+		(c->is_at_end || frame_buffer_has_message(&c->input)));
+}
+
+/*
+ * One turn: one call or one reply of a stream, and the way of what it answers to the socket. Then
+ * it is the others' turn.
+ */
+static int take_steps(struct connection *c)
+{
+	bool is_called = false;
+	int r;
 
 	c->is_advancing = true;
-	for (int i = 0; i < STEPS_PER_TURN && r > 0; i++)
+	do {
 		r = step(c);
+		is_called |= r == STEP_CALL;
+	} while (r > 0 &&
+		 (!is_called || output_size(&c->output) > 0 || c->call.state == CALL_DONE));
 	c->is_advancing = false;
+	return r;
+}
+
+static void advance(struct connection *c)
+{
+	int r = take_steps(c);
+
 	c->host->worked(c->host->userdata);
 	if (r < 0)
 		finish(c, r);
-	else if (r == 0 && is_at_rest(c) && c->is_at_end)
+	else if (r == STEP_NOTHING && is_at_rest(c) && c->is_at_end)
 		finish(c, 0);
 	if (c->is_over)
 		return;
-	if (frame_buffer_is_empty(&c->input) && c->input.capacity > KEPT_INPUT_CAPACITY)
-		frame_buffer_done(&c->input);
-	r = r > 0 ? take_turn(c) : 0;
-	if (r >= 0)
-		r = set_epoll_mask(c);
+	input_trim(&c->input);
+	if (r > 0 && can_go_on(c))
+		want_turn(c);
+	r = await_events(c);
 	if (r >= 0)
 		r = set_deadline(c);
 	if (r < 0)
 		finish(c, r);
 }
 
-static int read_input(struct connection *c)
-{
-	char *space;
-	size_t size;
-	ssize_t n;
-	int r = frame_buffer_reserve(&c->input, &space, &size);
-
-	if (r < 0)
-		return r;
-	n = recv(c->fd, space, size, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (n == 0)
-		c->is_at_end = true;
-	frame_buffer_commit(&c->input, (size_t)n);
-	return 0;
-}
-
 /* After EPOLLHUP nobody takes an answer; but what was sent before is still read and worked on. */
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+void connection_on_event(struct connection *c, uint32_t events)
 {
-	struct connection *c = userdata;
 	int r = 0;
 
-	(void)source;
-	(void)fd;
 	if (c->is_over)
-		return 0;
-	if (c->epoll_mask & events & EPOLLIN)
-		r = read_input(c);
-	else if (events & (EPOLLHUP | EPOLLERR) && !c->is_held && !c->is_turn_due)
+		return;
+	if (c->is_held || c->is_turn_due) {
+		unwatch(c);
+		return;
+	}
+	if (events & wanted_events(c) & EPOLLIN)
+		r = input_read(&c->input, c->fd, &c->is_at_end);
+	else if (events & (EPOLLHUP | EPOLLERR))
 		r = -ECONNRESET;
 	if (r < 0)
 		finish(c, r);
 	else
 		advance(c);
-	return 0;
-}
-
-static int add_sources(struct connection *c)
-{
-	int r;
-
-	c->epoll_mask = EPOLLIN;
-	r = sd_event_add_io(c->host->event, &c->io_source, c->fd, EPOLLIN, on_io, c);
-	if (r < 0)
-		return r;
-	r = sd_event_add_defer(c->host->event, &c->turn_source, on_turn, c);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(c->turn_source, SD_EVENT_OFF);
 }
 
 int connection_new(struct connection_host *host, int fd, struct connection **ret)
@@ -352,7 +362,7 @@ int connection_new(struct connection_host *host, int fd, struct connection **ret
 	frame_buffer_init(&c->input, c->owner.access >= ACCESS_WRITER ? host->writer_message_max
 								      : host->reader_message_max);
 	c->fd = fd;
-	r = add_sources(c);
+	r = watch(c, EPOLLIN);
 	if (r < 0) {
 		c->fd = -1;
 		return r;
@@ -366,9 +376,7 @@ void connection_free(struct connection *c)
 	if (!c)
 		return;
 	call_done(&c->call);
-	sd_event_source_disable_unref(c->io_source);
 	sd_event_source_disable_unref(c->time_source);
-	sd_event_source_disable_unref(c->turn_source);
 	frame_buffer_done(&c->input);
 	output_done(&c->output);
 	peer_done(&c->peer);

@@ -18,7 +18,8 @@ struct connection;
 
 /* What the connections of a server have in common; their owner outlives them. */
 struct connection_host {
-	sd_event *event;
+	sd_event *event; /* for time limits */
+	int epoll_fd;	 /* each connection is in it, as data.ptr; see connection_on_event() */
 	const struct varlink_interface *const *interfaces;
 	size_t n_interfaces;
 	enum varlink_access (*classify)(const struct varlink_peer *peer, void *userdata);
@@ -26,6 +27,8 @@ struct connection_host {
 	bool (*must_hold)(void *userdata);
 	/* A connection is held; once for each time. */
 	void (*held)(struct connection *connection, void *userdata);
+	/* A connection can go on without waiting for its socket: connection_take_turn() is due. */
+	void (*due)(struct connection *connection, void *userdata);
 	/* The connection is over: it must be freed, but not from within. */
 	void (*over)(struct connection *connection, int reason, void *userdata);
 	/* A call was taken; and, more often, a connection had the loop's attention. */
@@ -46,6 +49,10 @@ void connection_free(struct connection *connection);
 
 const struct varlink_peer *connection_peer(const struct connection *connection);
 
+/* To be called with what epoll_wait(2) told of it; and once for each time that a turn is due. */
+void connection_on_event(struct connection *connection, uint32_t events);
+void connection_take_turn(struct connection *connection);
+
 /*
  * Lets go what was held back. With ERROR the held replies are replaced by this error with
  * PARAMETERS (not taken over, may be NULL): what they promised did not come true.
@@ -61,3 +68,4 @@ struct connection_links {
 
 struct connection_links *connection_in_all(struct connection *connection);
 struct connection_links *connection_in_held(struct connection *connection);
+struct connection_links *connection_in_due(struct connection *connection);

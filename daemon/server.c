@@ -2,7 +2,8 @@
 #include "server.h"
 
 #include "cleanup.h"
-#include "connection.h"
+#include "connection-list.h"
+#include "turns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #define LISTEN_BURST 1000		    /* turns that take connections, in */
 #define LISTEN_USEC (100 * UINT64_C(1000))
 #define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
+#define COMMIT_USEC 2000      /* nor clients with much work */
 
 const struct server_limits server_default_limits = {
 	.connections = SERVER_CONNECTIONS_MAX,
@@ -27,6 +29,7 @@ const struct server_limits server_default_limits = {
 
 struct server {
 	struct connection_host host;
+	struct turns turns;
 	struct server_limits limits;
 	struct server_hooks hooks;
 	struct server_counts counts;
@@ -36,7 +39,8 @@ struct server {
 	int listen_fd;
 	int spare_fd; /* given up to accept and close a connection when there are no others left */
 	unsigned int n_events_pending; /* since the first change to commit */
-	uint64_t quiet_until;	       /* us of CLOCK_MONOTONIC: no refusal is logged before */
+	uint64_t pending_since;	       /* us of CLOCK_MONOTONIC: the first change to commit */
+	uint64_t quiet_until;	       /* the same: no refusal is logged before */
 	sd_event_source *listen_source;
 	sd_event_source *clock_source;
 	sd_event_source *commit_source; /* the end of the turn */
@@ -45,29 +49,6 @@ struct server {
 
 DEFINE_CLEANUP(struct connection *, connection_free)
 DEFINE_CLEANUP(struct server *, server_free)
-
-typedef struct connection_links *(*links_fn)(struct connection *connection);
-
-static void list_add(struct connection **list, struct connection *c, links_fn links)
-{
-	*links(c) = (struct connection_links){ .at = list, .next = *list };
-	if (*list)
-		links(*list)->at = &links(c)->next;
-	*list = c;
-}
-
-/* It need not be in a list. */
-static void list_remove(struct connection *c, links_fn links)
-{
-	struct connection_links *l = links(c);
-
-	if (!l->at)
-		return;
-	*l->at = l->next;
-	if (l->next)
-		links(l->next)->at = l->at;
-	*l = (struct connection_links){};
-}
 
 static void log_event(struct server *server, int level, int reason, const char *text)
 {
@@ -93,7 +74,7 @@ static void on_held(struct connection *c, void *userdata)
 {
 	struct server *server = userdata;
 
-	list_add(&server->held, c, connection_in_held);
+	connection_list_add(&server->held, c, connection_in_held);
 	sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
 }
 
@@ -112,14 +93,21 @@ static void on_called(void *userdata)
 }
 
 /*
- * The commit comes when nothing else is left to do in this turn; or after so many events, as
- * clients that send a byte at a time would never leave nothing to do.
+ * The commit comes when nothing else is left to do in this turn; or after so many events or so much
+ * time, as clients that send a byte at a time would never leave nothing to do.
  */
 static void on_worked(void *userdata)
 {
 	struct server *server = userdata;
+	uint64_t now;
 
-	if (must_hold(server) && ++server->n_events_pending == EVENTS_PER_COMMIT)
+	if (!must_hold(server))
+		return;
+	now = turns_now();
+	if (server->n_events_pending++ == 0)
+		server->pending_since = now;
+	if (server->n_events_pending == EVENTS_PER_COMMIT ||
+	    now - server->pending_since > COMMIT_USEC)
 		sd_event_source_set_priority(server->commit_source, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
@@ -129,13 +117,21 @@ void server_commit_soon(struct server *server)
 	on_worked(server);
 }
 
+static void on_due(struct connection *c, void *userdata)
+{
+	struct server *server = userdata;
+
+	turns_add(&server->turns, c);
+}
+
 static void on_over(struct connection *c, int reason, void *userdata)
 {
 	struct server *server = userdata;
 
-	list_remove(c, connection_in_held);
-	list_remove(c, connection_in_all);
-	list_add(&server->ended, c, connection_in_all);
+	connection_list_remove(c, connection_in_held);
+	turns_remove(c);
+	connection_list_remove(c, connection_in_all);
+	connection_list_add(&server->ended, c, connection_in_all);
 	sd_event_source_set_enabled(server->reap_source, SD_EVENT_ONESHOT);
 	if (reason != 0 && reason != -ECONNRESET && reason != -EPIPE)
 		log_event(server, LOG_INFO, reason, "a connection was closed");
@@ -144,7 +140,7 @@ static void on_over(struct connection *c, int reason, void *userdata)
 static void free_connections(struct server *server, struct connection **list)
 {
 	for (struct connection *c; (c = *list); server->counts.connections--) {
-		list_remove(c, connection_in_all);
+		connection_list_remove(c, connection_in_all);
 		connection_free(c);
 	}
 }
@@ -182,16 +178,11 @@ static int on_commit(sd_event_source *source, void *userdata)
 	server->n_events_pending = 0;
 	if (must_hold(server))
 		error = commit_changes(server, &parameters);
-	while (server->held) {
-		struct connection *c = server->held;
-
-		list_remove(c, connection_in_held);
-		list_add(&released, c, connection_in_held);
-	}
+	connection_list_move(&released, &server->held, connection_in_held);
 	while (released) {
 		struct connection *c = released;
 
-		list_remove(c, connection_in_held);
+		connection_list_remove(c, connection_in_held);
 		connection_release(c, error, parameters);
 	}
 	return 0;
@@ -213,7 +204,7 @@ int server_add_connection(struct server *server, int fd)
 
 	if (r < 0)
 		return r;
-	list_add(&server->all, c, connection_in_all);
+	connection_list_add(&server->all, c, connection_in_all);
 	server->counts.connections++;
 	take_ptr(c);
 	return 0;
@@ -349,6 +340,7 @@ int server_new(sd_event *event, const struct varlink_interface *const *interface
 	server->hooks = *hooks;
 	server->counts.max_connections = limits->connections;
 	server->listen_fd = -1;
+	server->turns.epoll_fd = -1;
 	server->host = (struct connection_host){
 		.event = sd_event_ref(event),
 		.interfaces = interfaces,
@@ -356,6 +348,7 @@ int server_new(sd_event *event, const struct varlink_interface *const *interface
 		.classify = classify,
 		.must_hold = must_hold,
 		.held = on_held,
+		.due = on_due,
 		.over = on_over,
 		.called = on_called,
 		.worked = on_worked,
@@ -367,8 +360,11 @@ int server_new(sd_event *event, const struct varlink_interface *const *interface
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (server->spare_fd < 0)
 		return -errno;
-	r = add_deferred(server, &server->commit_source, on_commit, SD_EVENT_PRIORITY_IDLE);
-	if (r == 0)
+	r = turns_init(&server->turns, event);
+	server->host.epoll_fd = server->turns.epoll_fd;
+	if (r >= 0)
+		r = add_deferred(server, &server->commit_source, on_commit, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0)
 		r = add_deferred(server, &server->reap_source, on_reap, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
 		return r;
@@ -388,6 +384,7 @@ void server_free(struct server *server)
 	sd_event_source_disable_unref(server->clock_source);
 	sd_event_source_disable_unref(server->commit_source);
 	sd_event_source_disable_unref(server->reap_source);
+	turns_done(&server->turns);
 	closep(&server->spare_fd);
 	closep(&server->listen_fd);
 	sd_event_unref(server->host.event);

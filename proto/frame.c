@@ -88,6 +88,14 @@ int frame_buffer_next(struct frame_buffer *buffer, char **ret_text, size_t *ret_
 	return 1;
 }
 
+bool frame_buffer_has_message(const struct frame_buffer *buffer)
+{
+	size_t size = buffer->end - buffer->scanned;
+
+	return buffer->end - buffer->begin > buffer->limit ||
+	       (size > 0 && memchr(buffer->data + buffer->scanned, 0, size));
+}
+
 bool frame_buffer_is_empty(const struct frame_buffer *buffer)
 {
 	return buffer->begin == buffer->end;

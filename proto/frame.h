@@ -39,5 +39,8 @@ void frame_buffer_commit(struct frame_buffer *buffer, size_t size);
  */
 int frame_buffer_next(struct frame_buffer *buffer, char **ret_text, size_t *ret_length);
 
+/* Has frame_buffer_next() something to say, be it a message or -EMSGSIZE? */
+bool frame_buffer_has_message(const struct frame_buffer *buffer);
+
 /* Is there no started message in it? */
 bool frame_buffer_is_empty(const struct frame_buffer *buffer);
