@@ -156,10 +156,16 @@ static int dispatch(struct varlink_call *call)
 
 int call_start(struct varlink_call *call, struct call_owner *owner, const char *text, size_t length)
 {
+	const struct json_limits limits = {
+		.depth = MESSAGE_DEPTH_MAX,
+		.containers = MESSAGE_CONTAINERS_MAX,
+		.values = owner->access >= ACCESS_WRITER ? WRITER_MESSAGE_VALUES_MAX
+							 : READER_MESSAGE_VALUES_MAX,
+	};
 	int r;
 
 	*call = (struct varlink_call){ .owner = owner };
-	r = envelope_call_parse(text, length, MESSAGE_DEPTH_MAX, &call->envelope);
+	r = envelope_call_parse(text, length, &limits, &call->envelope);
 	if (r < 0)
 		return r;
 	call->state = CALL_RUNNING;

@@ -43,8 +43,15 @@ struct varlink_call {
 	void *cancelled_userdata;
 };
 
-/* Nesting of a message: the envelope, its parameters and six more. */
+/*
+ * What a message may hold. Depth: the envelope, its parameters and six more. The longest message
+ * that makes sense is a writer's Reconcile with a pod for each of the 65,535 units that there can
+ * be; all others have less than 20 values, and the rest is room for a vendor's own members.
+ */
 #define MESSAGE_DEPTH_MAX 8
+#define MESSAGE_CONTAINERS_MAX 64
+#define READER_MESSAGE_VALUES_MAX 1024
+#define WRITER_MESSAGE_VALUES_MAX (64 * 1024 + 1024)
 
 /*
  * Parses a message and runs the method that it names. Returns 0; -EBADMSG if the message breaks

@@ -155,9 +155,10 @@ static int take_reply(struct subidd_client *client, char *text, size_t length,
 		      struct envelope_reply *ret)
 {
 	_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
+	const struct json_limits limits = json_depth(REPLY_DEPTH_MAX);
 	int r;
 
-	r = envelope_reply_parse(text, length, REPLY_DEPTH_MAX, &reply);
+	r = envelope_reply_parse(text, length, &limits, &reply);
 	if (r < 0)
 		return fail_transport(client, r);
 	if (reply.error)

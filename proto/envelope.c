@@ -46,7 +46,7 @@ static bool members_ok(const struct field *fields, size_t n_fields, struct json_
 	return true;
 }
 
-static int parse(const char *text, size_t length, unsigned int max_depth,
+static int parse(const char *text, size_t length, const struct json_limits *limits,
 		 const struct field *fields, size_t n_fields, struct json_object **ret_root,
 		 void *target)
 {
@@ -54,7 +54,7 @@ static int parse(const char *text, size_t length, unsigned int max_depth,
 	const char *name;
 	int r;
 
-	r = json_parse_object(text, length, max_depth, &root);
+	r = json_parse_object(text, length, limits, &root);
 	if (r < 0)
 		return r;
 	if (!members_ok(fields, n_fields, root))
@@ -65,14 +65,13 @@ static int parse(const char *text, size_t length, unsigned int max_depth,
 	return 0;
 }
 
-int envelope_call_parse(const char *text, size_t length, unsigned int max_depth,
+int envelope_call_parse(const char *text, size_t length, const struct json_limits *limits,
 			struct envelope_call *ret)
 {
 	_cleanup_(envelope_call_done) struct envelope_call call = {};
 	int r;
 
-	r = parse(text, length, max_depth, call_fields, ELEMENTS_OF(call_fields), &call.root,
-		  &call);
+	r = parse(text, length, limits, call_fields, ELEMENTS_OF(call_fields), &call.root, &call);
 	if (r < 0)
 		return r;
 	if (call.oneway + call.more + call.upgrade > 1)
@@ -82,13 +81,13 @@ int envelope_call_parse(const char *text, size_t length, unsigned int max_depth,
 	return 0;
 }
 
-int envelope_reply_parse(const char *text, size_t length, unsigned int max_depth,
+int envelope_reply_parse(const char *text, size_t length, const struct json_limits *limits,
 			 struct envelope_reply *ret)
 {
 	_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
 	int r;
 
-	r = parse(text, length, max_depth, reply_fields, ELEMENTS_OF(reply_fields), &reply.root,
+	r = parse(text, length, limits, reply_fields, ELEMENTS_OF(reply_fields), &reply.root,
 		  &reply);
 	if (r < 0)
 		return r;

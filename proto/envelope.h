@@ -30,9 +30,9 @@ struct envelope_reply {
  * Parse a message of LENGTH bytes. Return 0; -EBADMSG if it breaks the protocol, so that the
  * connection must be closed; -ENOMEM.
  */
-int envelope_call_parse(const char *text, size_t length, unsigned int max_depth,
+int envelope_call_parse(const char *text, size_t length, const struct json_limits *limits,
 			struct envelope_call *ret);
-int envelope_reply_parse(const char *text, size_t length, unsigned int max_depth,
+int envelope_reply_parse(const char *text, size_t length, const struct json_limits *limits,
 			 struct envelope_reply *ret);
 
 void envelope_call_done(struct envelope_call *call);

@@ -35,14 +35,14 @@ static size_t count_members(struct json_object *value)
 	return n;
 }
 
-int json_parse_object(const char *text, size_t length, unsigned int max_depth,
+int json_parse_object(const char *text, size_t length, const struct json_limits *limits,
 		      struct json_object **ret)
 {
 	_cleanup_(tokener_freep) struct json_tokener *tokener = NULL;
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	size_t n_members;
 
-	if (length > INT_MAX || !json_scan(text, length, max_depth, &n_members))
+	if (length > INT_MAX || !json_scan(text, length, limits, &n_members))
 		return -EBADMSG;
 
 	/* json-c would wait for more behind a bare number or word */
@@ -50,7 +50,7 @@ int json_parse_object(const char *text, size_t length, unsigned int max_depth,
 		return -EBADMSG;
 
 	/* json-c counts the scalars inside of the innermost container as a level */
-	tokener = json_tokener_new_ex((int)max_depth + 1);
+	tokener = json_tokener_new_ex((int)limits->depth + 1);
 	if (!tokener)
 		return -ENOMEM;
 	object = json_tokener_parse_ex(tokener, text, (int)length);

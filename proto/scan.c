@@ -10,7 +10,7 @@
 struct scanner {
 	const unsigned char *at;
 	const unsigned char *end;
-	unsigned int depth_left;
+	struct json_limits left;
 	size_t n_members;
 };
 
@@ -192,10 +192,18 @@ static bool scan_number(struct scanner *s)
 
 static bool scan_value(struct scanner *s);
 
+static bool spend(size_t *left)
+{
+	if (*left == 0)
+		return false;
+	--*left;
+	return true;
+}
+
 static bool scan_member(struct scanner *s)
 {
 	skip_space(s);
-	if (!scan_string(s, false))
+	if (!spend(&s->left.values) || !scan_string(s, false))
 		return false;
 	skip_space(s);
 	s->n_members++;
@@ -205,9 +213,9 @@ static bool scan_member(struct scanner *s)
 /* The rest of an array or object whose opening bracket has been taken. */
 static bool scan_list(struct scanner *s, unsigned char closing, bool (*scan_item)(struct scanner *))
 {
-	if (s->depth_left == 0)
+	if (s->left.depth == 0 || !spend(&s->left.containers))
 		return false;
-	s->depth_left--;
+	s->left.depth--;
 	skip_space(s);
 	if (!take(s, closing)) {
 		do {
@@ -218,14 +226,14 @@ static bool scan_list(struct scanner *s, unsigned char closing, bool (*scan_item
 		if (!take(s, closing))
 			return false;
 	}
-	s->depth_left++;
+	s->left.depth++;
 	return true;
 }
 
 static bool scan_value(struct scanner *s)
 {
 	skip_space(s);
-	if (s->at == s->end)
+	if (s->at == s->end || !spend(&s->left.values))
 		return false;
 	switch (*s->at) {
 	case '{':
@@ -246,12 +254,13 @@ static bool scan_value(struct scanner *s)
 	return scan_number(s);
 }
 
-bool json_scan(const char *text, size_t length, unsigned int max_depth, size_t *ret_n_members)
+bool json_scan(const char *text, size_t length, const struct json_limits *limits,
+	       size_t *ret_n_members)
 {
 	struct scanner s = {
 		.at = (const unsigned char *)text,
 		.end = (const unsigned char *)text + length,
-		.depth_left = max_depth,
+		.left = *limits,
 	};
 
 	if (!scan_value(&s))

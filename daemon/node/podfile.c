@@ -185,10 +185,11 @@ int podfile_parse(const char *text, size_t size, struct podfile *ret)
 {
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	_cleanup_(podfile_done) struct podfile podfile = { .kind = PODFILE_NONE };
+	const struct json_limits limits = json_depth(PODFILE_DEPTH_MAX);
 	int r = 0;
 
 	if (size > 0)
-		r = json_parse_object(text, size, PODFILE_DEPTH_MAX, &object);
+		r = json_parse_object(text, size, &limits, &object);
 	if (r == -EBADMSG) {
 		malformed(&podfile, "it is no JSON object, or has a member twice");
 		r = 0;

@@ -7,6 +7,12 @@
 
 #define DEPTH 8
 
+static const struct json_limits limits = {
+	.depth = DEPTH,
+	.containers = SIZE_MAX,
+	.values = SIZE_MAX,
+};
+
 static const struct {
 	const char *text;
 	const char
@@ -67,7 +73,7 @@ static void test_calls(void **state)
 	for (size_t i = 0; i < ELEMENTS_OF(calls); i++) {
 		_cleanup_(envelope_call_done) struct envelope_call call = {};
 		char what[256] = "";
-		int r = envelope_call_parse(calls[i].text, strlen(calls[i].text), DEPTH, &call);
+		int r = envelope_call_parse(calls[i].text, strlen(calls[i].text), &limits, &call);
 
 		if (r != (calls[i].what ? 0 : -EBADMSG))
 			fail_msg("%d: %s", r, calls[i].text);
@@ -112,7 +118,7 @@ static void test_replies(void **state)
 	for (size_t i = 0; i < ELEMENTS_OF(replies); i++) {
 		_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
 		char what[256] = "";
-		int r = envelope_reply_parse(replies[i].text, strlen(replies[i].text), DEPTH,
+		int r = envelope_reply_parse(replies[i].text, strlen(replies[i].text), &limits,
 					     &reply);
 
 		if (r != (replies[i].what ? 0 : -EBADMSG))
@@ -182,18 +188,18 @@ static void test_round_trip(void **state)
 		_cleanup_(envelope_reply_done) struct envelope_reply reply = {}, error = {};
 		size_t length;
 
-		assert_int_equal(envelope_call_parse(call_text, strlen(call_text), DEPTH, &call),
+		assert_int_equal(envelope_call_parse(call_text, strlen(call_text), &limits, &call),
 				 0);
 		assert_string_equal(call.method, "a.B");
 		assert_int_equal(call.more, flag);
 		assert_string_equal(json_text(call.parameters, &length), some_text);
 		assert_int_equal(
-			envelope_reply_parse(reply_text, strlen(reply_text), DEPTH, &reply), 0);
+			envelope_reply_parse(reply_text, strlen(reply_text), &limits, &reply), 0);
 		assert_null(reply.error);
 		assert_int_equal(reply.continues, flag);
 		assert_string_equal(json_text(reply.parameters, &length), some_text);
 		assert_int_equal(
-			envelope_reply_parse(error_text, strlen(error_text), DEPTH, &error), 0);
+			envelope_reply_parse(error_text, strlen(error_text), &limits, &error), 0);
 		assert_string_equal(error.error, "a.E");
 		assert_string_equal(json_text(error.parameters, &length), some_text);
 	}

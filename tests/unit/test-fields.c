@@ -38,7 +38,9 @@ static const struct field fields[] = {
 static int decode(const char *text, enum field_unknown unknown, struct target *target,
 		  const char **ret_name, struct json_object **ret_object)
 {
-	assert_int_equal(json_parse_object(text, strlen(text), 8, ret_object), 0);
+	const struct json_limits limits = json_depth(8);
+
+	assert_int_equal(json_parse_object(text, strlen(text), &limits, ret_object), 0);
 	return fields_decode(fields, ELEMENTS_OF(fields), unknown, *ret_object, target, ret_name);
 }
 

@@ -163,16 +163,23 @@ static const struct {
 };
 
 /* In memory of exactly its size, so that a sanitizer sees a byte too far. */
-static int parse(const char *text, size_t length, unsigned int depth)
+static int parse_within(const char *text, size_t length, const struct json_limits *limits)
 {
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	_cleanup_(freep) char *copy = malloc(length);
 	int r;
 
 	memcpy(copy, text, length);
-	r = json_parse_object(copy, length, depth, &object);
+	r = json_parse_object(copy, length, limits, &object);
 	assert_int_equal(r == 0, object != NULL);
 	return r;
+}
+
+static int parse(const char *text, size_t length, unsigned int depth)
+{
+	const struct json_limits limits = json_depth(depth);
+
+	return parse_within(text, length, &limits);
 }
 
 static void test_cases(void **state)
@@ -232,6 +239,30 @@ static void test_depth(void **state)
 	assert_int_equal(parse_nested(1000000, "", DEPTH), -EBADMSG);
 	/* in and out again costs no depth */
 	assert_int_equal(parse(T("{\"a\":[[1],[1],[1]],\"b\":[[1]]}"), 3), 0);
+}
+
+/* What TEXT holds is within the limits, and over each that is lower by one. */
+static void expect_counts(const char *text, size_t containers, size_t values)
+{
+	const struct json_limits limits[] = {
+		{ DEPTH, containers, values },
+		{ DEPTH, containers - 1, values },
+		{ DEPTH, containers, values - 1 },
+	};
+
+	for (size_t i = 0; i < ELEMENTS_OF(limits); i++)
+		assert_int_equal(parse_within(text, strlen(text), &limits[i]),
+				 i == 0 ? 0 : -EBADMSG);
+}
+
+static void test_counts(void **state)
+{
+	(void)state;
+	expect_counts("{}", 1, 1);
+	expect_counts("{\"a\":1}", 1, 3);
+	expect_counts("{\"a\":[]}", 2, 3);
+	expect_counts("{\"a\":[1,null,\"b\",[],{}]}", 4, 8);
+	expect_counts("{\"a\":{\"a\":[true]},\"b\":[[],[]]}", 6, 10);
 }
 
 /* 200,000 members, all different; then one of them again. */
@@ -351,10 +382,15 @@ static void test_pack(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),	 cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_depth),	 cmocka_unit_test(test_many_members),
-		cmocka_unit_test(test_utf8),	 cmocka_unit_test(test_utf8_three_bytes),
-		cmocka_unit_test(test_new_text), cmocka_unit_test(test_pack),
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_many_members),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_utf8_three_bytes),
+		cmocka_unit_test(test_new_text),
+		cmocka_unit_test(test_pack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
