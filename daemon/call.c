@@ -174,7 +174,7 @@ int call_start(struct varlink_call *call, struct call_owner *owner, const char *
 
 int call_continue(struct varlink_call *call)
 {
-	return call->next(call, call->next_state);
+	return call->next ? call->next(call, call->next_state) : -EPROTO;
 }
 
 void call_done(struct varlink_call *call)

@@ -60,7 +60,7 @@ struct varlink_call {
 int call_start(struct varlink_call *call, struct call_owner *owner, const char *text,
 	       size_t length);
 
-/* Goes on with a stream. Returns as call_start() does. */
+/* Goes on with a stream; -EPROTO if it is none. Returns as call_start() does otherwise. */
 int call_continue(struct varlink_call *call);
 
 /* Ends the call in whatever state it is and leaves it CALL_NONE. */

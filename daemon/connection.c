@@ -16,7 +16,8 @@ enum deadline { DEADLINE_NONE, DEADLINE_INPUT, DEADLINE_OUTPUT };
 
 struct connection {
 	struct connection_host *host;
-	int fd;
+	int fd, epoll_fd;
+	bool is_writer; /* when it connected */
 	struct varlink_peer peer;
 	struct call_owner owner;
 	struct frame_buffer input;
@@ -60,10 +61,15 @@ const struct varlink_peer *connection_peer(const struct connection *c)
 	return &c->peer;
 }
 
+bool connection_is_writer(const struct connection *c)
+{
+	return c->is_writer;
+}
+
 static void unwatch(struct connection *c)
 {
 	if (c->is_watched)
-		epoll_ctl(c->host->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+		epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	c->is_watched = false;
 }
 
@@ -72,7 +78,7 @@ static int watch(struct connection *c, uint32_t mask)
 	struct epoll_event event = { .events = mask, .data.ptr = c };
 	int operation = c->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
-	if (epoll_ctl(c->host->epoll_fd, operation, c->fd, &event) < 0)
+	if (epoll_ctl(c->epoll_fd, operation, c->fd, &event) < 0)
 		return -errno;
 	c->is_watched = true;
 	c->epoll_mask = mask;
@@ -203,27 +209,18 @@ static int await_events(struct connection *c)
 	return watch(c, wanted);
 }
 
-static int start_call(struct connection *c, const char *text, size_t length)
+/* A new call, or without TEXT the next reply of a stream. */
+static int run_call(struct connection *c, const char *text, size_t length)
 {
 	int r;
 
-	c->owner.access = c->host->classify(&c->peer, c->host->userdata);
 	c->held_from = output_size(&c->output);
-	r = call_start(&c->call, &c->owner, text, length);
+	if (text)
+		c->owner.access = c->host->classify(&c->peer, c->host->userdata);
+	r = text ? call_start(&c->call, &c->owner, text, length) : call_continue(&c->call);
 	check_hold(c);
-	c->host->called(c->host->userdata);
-	return r;
-}
-
-static int continue_call(struct connection *c)
-{
-	int r;
-
-	if (!c->call.next)
-		return -EPROTO;
-	c->held_from = output_size(&c->output);
-	r = call_continue(&c->call);
-	check_hold(c);
+	if (text)
+		c->host->called(c->host->userdata);
 	return r;
 }
 
@@ -251,7 +248,7 @@ static int step(struct connection *c)
 		return STEP_SMALL;
 	}
 	if (c->call.state == CALL_RUNNING) {
-		r = continue_call(c);
+		r = run_call(c, NULL, 0);
 		return r < 0 ? r : STEP_CALL;
 	}
 	if (c->call.state == CALL_KEPT)
@@ -260,7 +257,7 @@ static int step(struct connection *c)
 	if (r <= 0)
 		return r;
 	c->is_progress = true;
-	r = start_call(c, text, length);
+	r = run_call(c, text, length);
 	return r < 0 ? r : STEP_CALL;
 }
 
@@ -359,8 +356,10 @@ int connection_new(struct connection_host *host, int fd, struct connection **ret
 		.skip = skip_message,
 		.userdata = c,
 	};
-	frame_buffer_init(&c->input, c->owner.access >= ACCESS_WRITER ? host->writer_message_max
-								      : host->reader_message_max);
+	c->is_writer = c->owner.access >= ACCESS_WRITER;
+	c->epoll_fd = c->is_writer ? host->writers_epoll_fd : host->readers_epoll_fd;
+	frame_buffer_init(&c->input,
+			  c->is_writer ? host->writer_message_max : host->reader_message_max);
 	c->fd = fd;
 	r = watch(c, EPOLLIN);
 	if (r < 0) {

@@ -18,8 +18,9 @@ struct connection;
 
 /* What the connections of a server have in common; their owner outlives them. */
 struct connection_host {
-	sd_event *event; /* for time limits */
-	int epoll_fd;	 /* each connection is in it, as data.ptr; see connection_on_event() */
+	sd_event *event;      /* for time limits */
+	int readers_epoll_fd; /* each is in one of them, as data.ptr: connection_on_event() */
+	int writers_epoll_fd;
 	const struct varlink_interface *const *interfaces;
 	size_t n_interfaces;
 	enum varlink_access (*classify)(const struct varlink_peer *peer, void *userdata);
@@ -48,6 +49,9 @@ int connection_new(struct connection_host *host, int fd, struct connection **ret
 void connection_free(struct connection *connection);
 
 const struct varlink_peer *connection_peer(const struct connection *connection);
+
+/* Could its client change anything when it connected? */
+bool connection_is_writer(const struct connection *connection);
 
 /* To be called with what epoll_wait(2) told of it; and once for each time that a turn is due. */
 void connection_on_event(struct connection *connection, uint32_t events);

@@ -19,6 +19,9 @@
 #define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
 #define COMMIT_USEC 2000      /* nor clients with much work */
 
+/* Who may only look waits for those who may change something, and for their commit. */
+enum { COMMIT_PRIORITY = SD_EVENT_PRIORITY_NORMAL + 10, READERS_PRIORITY };
+
 const struct server_limits server_default_limits = {
 	.connections = SERVER_CONNECTIONS_MAX,
 	.connections_per_uid = SERVER_CONNECTIONS_PER_UID_MAX,
@@ -29,7 +32,7 @@ const struct server_limits server_default_limits = {
 
 struct server {
 	struct connection_host host;
-	struct turns turns;
+	struct turns writers, readers;
 	struct server_limits limits;
 	struct server_hooks hooks;
 	struct server_counts counts;
@@ -41,10 +44,8 @@ struct server {
 	unsigned int n_events_pending; /* since the first change to commit */
 	uint64_t pending_since;	       /* us of CLOCK_MONOTONIC: the first change to commit */
 	uint64_t quiet_until;	       /* the same: no refusal is logged before */
-	sd_event_source *listen_source;
-	sd_event_source *clock_source;
-	sd_event_source *commit_source; /* the end of the turn */
-	sd_event_source *reap_source;
+	sd_event_source *listen_source, *clock_source;
+	sd_event_source *commit_source, *reap_source;
 };
 
 DEFINE_CLEANUP(struct connection *, connection_free)
@@ -93,8 +94,8 @@ static void on_called(void *userdata)
 }
 
 /*
- * The commit comes when nothing else is left to do in this turn; or after so many events or so much
- * time, as clients that send a byte at a time would never leave nothing to do.
+ * The commit comes when no writer has anything left to do in this turn; or after so many events or
+ * so much time, as clients that send a byte at a time would never leave nothing to do.
  */
 static void on_worked(void *userdata)
 {
@@ -121,7 +122,7 @@ static void on_due(struct connection *c, void *userdata)
 {
 	struct server *server = userdata;
 
-	turns_add(&server->turns, c);
+	turns_add(connection_is_writer(c) ? &server->writers : &server->readers, c);
 }
 
 static void on_over(struct connection *c, int reason, void *userdata)
@@ -174,7 +175,7 @@ static int on_commit(sd_event_source *source, void *userdata)
 	struct connection *released = NULL;
 	const char *error = NULL;
 
-	sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+	sd_event_source_set_priority(source, COMMIT_PRIORITY);
 	server->n_events_pending = 0;
 	if (must_hold(server))
 		error = commit_changes(server, &parameters);
@@ -340,7 +341,7 @@ int server_new(sd_event *event, const struct varlink_interface *const *interface
 	server->hooks = *hooks;
 	server->counts.max_connections = limits->connections;
 	server->listen_fd = -1;
-	server->turns.epoll_fd = -1;
+	server->writers.epoll_fd = server->readers.epoll_fd = -1;
 	server->host = (struct connection_host){
 		.event = sd_event_ref(event),
 		.interfaces = interfaces,
@@ -360,10 +361,13 @@ int server_new(sd_event *event, const struct varlink_interface *const *interface
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (server->spare_fd < 0)
 		return -errno;
-	r = turns_init(&server->turns, event);
-	server->host.epoll_fd = server->turns.epoll_fd;
+	r = turns_init(&server->writers, event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
-		r = add_deferred(server, &server->commit_source, on_commit, SD_EVENT_PRIORITY_IDLE);
+		r = turns_init(&server->readers, event, READERS_PRIORITY);
+	server->host.writers_epoll_fd = server->writers.epoll_fd;
+	server->host.readers_epoll_fd = server->readers.epoll_fd;
+	if (r >= 0)
+		r = add_deferred(server, &server->commit_source, on_commit, COMMIT_PRIORITY);
 	if (r >= 0)
 		r = add_deferred(server, &server->reap_source, on_reap, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
@@ -384,7 +388,8 @@ void server_free(struct server *server)
 	sd_event_source_disable_unref(server->clock_source);
 	sd_event_source_disable_unref(server->commit_source);
 	sd_event_source_disable_unref(server->reap_source);
-	turns_done(&server->turns);
+	turns_done(&server->writers);
+	turns_done(&server->readers);
 	closep(&server->spare_fd);
 	closep(&server->listen_fd);
 	sd_event_unref(server->host.event);

@@ -8,8 +8,8 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define EVENTS_PER_TURN 32 /* sockets that are looked at before those who can go on */
-#define SLICE_USEC 200	   /* for those, between two looks at the sockets */
+#define EVENTS_PER_TURN 8 /* sockets that are looked at before those who can go on */
+#define SLICE_USEC 100	  /* for those, between two looks at the sockets */
 
 uint64_t turns_now(void)
 {
@@ -19,17 +19,22 @@ uint64_t turns_now(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int on_epoll(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int hear(int epoll_fd)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	int n = epoll_wait(fd, events, EVENTS_PER_TURN, 0);
+	int n = epoll_wait(epoll_fd, events, EVENTS_PER_TURN, 0);
 
-	(void)source;
-	(void)revents;
-	(void)userdata;
 	for (int i = 0; i < n; i++)
 		connection_on_event(events[i].data.ptr, events[i].events);
 	return 0;
+}
+
+static int on_epoll(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void)source;
+	(void)revents;
+	(void)userdata;
+	return hear(fd);
 }
 
 /* Each has one turn in a round. */
@@ -45,12 +50,15 @@ static struct connection *take_due(struct turns *turns)
 	return c;
 }
 
+/* To sd-event this source is older than the sockets' one and would always come before it. */
 static int on_due(sd_event_source *source, void *userdata)
 {
 	struct turns *turns = userdata;
-	uint64_t end = turns_now() + SLICE_USEC;
 	struct connection *c;
+	uint64_t end;
 
+	hear(turns->epoll_fd);
+	end = turns_now() + SLICE_USEC;
 	while ((c = take_due(turns))) {
 		connection_take_turn(c);
 		if (turns_now() >= end)
@@ -60,7 +68,7 @@ static int on_due(sd_event_source *source, void *userdata)
 					  : 0;
 }
 
-int turns_init(struct turns *turns, sd_event *event)
+int turns_init(struct turns *turns, sd_event *event, int64_t priority)
 {
 	int r;
 
@@ -68,9 +76,12 @@ int turns_init(struct turns *turns, sd_event *event)
 	if (turns->epoll_fd < 0)
 		return -errno;
 	r = sd_event_add_io(event, &turns->epoll_source, turns->epoll_fd, EPOLLIN, on_epoll, turns);
-	if (r < 0)
-		return r;
-	r = sd_event_add_defer(event, &turns->due_source, on_due, turns);
+	if (r >= 0)
+		r = sd_event_source_set_priority(turns->epoll_source, priority);
+	if (r >= 0)
+		r = sd_event_add_defer(event, &turns->due_source, on_due, turns);
+	if (r >= 0)
+		r = sd_event_source_set_priority(turns->due_source, priority);
 	return r < 0 ? r : sd_event_source_set_enabled(turns->due_source, SD_EVENT_OFF);
 }
 

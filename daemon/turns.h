@@ -11,7 +11,7 @@
 #include "connection.h"
 
 struct turns {
-	int epoll_fd;		  /* for struct connection_host; -1 before turns_init() */
+	int epoll_fd;		  /* for connection_new(); -1 before turns_init() */
 	struct connection *due;	  /* those who can go on, in this round */
 	struct connection *later; /* and in the next one */
 	sd_event_source *epoll_source;
@@ -19,7 +19,7 @@ struct turns {
 };
 
 /* Returns 0 or a negative errno; turns_done() is needed in both cases. */
-int turns_init(struct turns *turns, sd_event *event);
+int turns_init(struct turns *turns, sd_event *event, int64_t priority);
 void turns_done(struct turns *turns);
 
 /* Its turn comes; or does not, if it is over. */

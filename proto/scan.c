@@ -148,6 +148,10 @@ static bool scan_string(struct scanner *s, bool allow_nul)
 		unsigned char c = *s->at;
 		size_t n;
 
+		if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+			s->at++;
+			continue;
+		}
 		if (c == '"') {
 			s->at++;
 			return true;
