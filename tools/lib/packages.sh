@@ -9,7 +9,6 @@ BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config
 TEST_PACKAGES=(clang clang-format libcmocka-dev scdoc shellcheck strace systemd uidmap)
 # shellcheck disable=SC2034
 FUZZ_PACKAGES=(clang libclang-rt-14-dev libcmocka-dev)
-TEST_PACKAGES=(clang clang-format libcmocka-dev scdoc shellcheck systemd uidmap)
 # shellcheck disable=SC2034
 CHECK_PACKAGES=(clang-tidy clang-tools gcovr valgrind)
 
