@@ -71,26 +71,24 @@ static bool must_hold(void *userdata)
 	return server->hooks.is_pending && server->hooks.is_pending(server->hooks.userdata);
 }
 
-static void on_held(struct connection *c, void *userdata)
-{
-	struct server *server = userdata;
-
-	connection_list_add(&server->held, c, connection_in_held);
-	sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
-}
-
 static void schedule_commit(struct server *server)
 {
 	if (must_hold(server))
 		sd_event_source_set_enabled(server->commit_source, SD_EVENT_ONESHOT);
 }
 
-static void on_called(void *userdata)
+static void on_held(struct connection *c, void *userdata)
 {
 	struct server *server = userdata;
 
-	server->counts.calls++;
+	connection_list_add(&server->held, c, connection_in_held);
 	schedule_commit(server);
+}
+
+static void on_called(void *userdata)
+{
+	((struct server *)userdata)->counts.calls++;
+	schedule_commit(userdata);
 }
 
 /*
@@ -100,11 +98,10 @@ static void on_called(void *userdata)
 static void on_worked(void *userdata)
 {
 	struct server *server = userdata;
-	uint64_t now;
+	uint64_t now = turns_now();
 
 	if (!must_hold(server))
 		return;
-	now = turns_now();
 	if (server->n_events_pending++ == 0)
 		server->pending_since = now;
 	if (server->n_events_pending == EVENTS_PER_COMMIT ||

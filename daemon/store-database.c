@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LOG_HEADER_SIZE 32
-
 /* What may be set before the database is read. */
 static int harden(sqlite3 *db)
 {
@@ -59,7 +57,7 @@ struct head {
 	bool is_there;
 	bool is_empty; /* SQLite takes one byte for none */
 	bool is_ours;
-	uint32_t version;
+	uint32_t signature; /* see STORE_VERSION_OF() */
 };
 
 static uint32_t number_at(const char *data)
@@ -91,7 +89,7 @@ static int read_head(const char *path, struct head *ret, char **ret_message)
 	ret->is_empty = st.st_size <= 1;
 	if (n == sizeof(data) && memcmp(data, "SQLite format 3", 16) == 0) {
 		ret->is_ours = number_at(data + 68) == STORE_APPLICATION_ID;
-		ret->version = number_at(data + 60);
+		ret->signature = number_at(data + 60);
 	}
 	return 0;
 }
@@ -135,34 +133,6 @@ static int take_over(struct store *store, bool is_known, char **ret_message)
 	return r;
 }
 
-/* Is there nothing in the log? Then the database was closed, and all of it is in its file. */
-static int is_log_empty(const struct store *store, bool *ret)
-{
-	static const char zeros[LOG_HEADER_SIZE];
-	_cleanup_(freep) char *path = store_log_path(store);
-	_cleanup_(closep) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	char data[LOG_HEADER_SIZE];
-	ssize_t n = fd < 0 ? 0 : pread(fd, data, sizeof(data), 0);
-
-	if (!path)
-		return -ENOMEM;
-	if (n < 0 || (fd < 0 && errno != ENOENT))
-		return -errno;
-	*ret = n < LOG_HEADER_SIZE || memcmp(data, zeros, sizeof(data)) == 0;
-	return 0;
-}
-
-/* What SQLite takes for an empty log. The file keeps its blocks, which a full disk has not. */
-static void empty_log(const struct store *store)
-{
-	static const char zeros[LOG_HEADER_SIZE];
-	_cleanup_(freep) char *path = store_log_path(store);
-	_cleanup_(closep) int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
-
-	if (fd >= 0 && pwrite(fd, zeros, sizeof(zeros), 0) == sizeof(zeros))
-		fdatasync(fd);
-}
-
 /* A log that was lost or cut off leaves a database that looks sound, but is an older one. */
 static int check_age(struct store *store, const struct store_marker *marker, char **ret_message)
 {
@@ -189,30 +159,61 @@ static int check_age(struct store *store, const struct store_marker *marker, cha
 		(unsigned long long)marker->last_event);
 }
 
-static int open_current(struct store *store, const struct store_marker *marker, char **ret_message)
+/* The log's hook takes the place of SQLite's own checkpoints. */
+static int set_durability(sqlite3 *db)
+{
+	char sql[80];
+
+	snprintf(sql, sizeof(sql), "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %d",
+		 STORE_LOG_SIZE);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+/* The log must have been begun with this very file, see store-log.c. */
+static int check_log(struct store *store, const struct head *head, char **ret_message)
+{
+	int64_t signature = 0;
+	int result = store_query(store->db, "PRAGMA user_version", &signature), behind;
+
+	if (result != SQLITE_OK)
+		return store_refuse_sqlite(store->db, store->path, result, true, ret_message);
+	behind = STORE_GENERATION_OF(signature) - STORE_GENERATION_OF(head->signature);
+	if (behind == 0 || behind == 1 || behind == -STORE_GENERATION_MAX)
+		return 0;
+	return store_refuse(
+		ret_message, STORE_E_LOST,
+		"%s is not the file that the log beside it belongs to: it was replaced by "
+		"another copy; put the newest backup in its place with subidd --restore",
+		store->path);
+}
+
+static int open_current(struct store *store, const struct head *head,
+			const struct store_marker *marker, char **ret_message)
 {
 	int64_t version = 0;
 	bool is_whole = false;
-	int r = is_log_empty(store, &is_whole), result;
+	int r = store_log_is_empty(store, &is_whole), result;
 
 	if (r < 0)
 		return store_refuse(ret_message, r, "cannot read the log of %s: %s", store->path,
 				    strerror(-r));
-	store_extend_log(store);
+	if (is_whole)
+		store_log_make(store);
 	result = store_connect(store->path, store->vfs.name, &store->db);
 	if (result == SQLITE_OK)
 		r = store_examine(store->db, store->path, true, is_whole, &version, ret_message);
 	if (result == SQLITE_OK && r == 0)
-		result = sqlite3_exec(
-			store->db,
-			"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " STORE_LOG_CHECKPOINT
-			"; PRAGMA journal_size_limit = " STORE_LOG_SIZE,
-			NULL, NULL, NULL);
+		result = set_durability(store->db);
 	if (result == SQLITE_OK && r == 0)
 		result = store_prepare(store);
 	if (result != SQLITE_OK)
 		return store_refuse_sqlite(store->db, store->path, result, true, ret_message);
-	return r == 0 ? check_age(store, marker, ret_message) : r;
+	if (r == 0)
+		r = check_log(store, head, ret_message);
+	if (r == 0)
+		r = check_age(store, marker, ret_message);
+	store_log_attach(store, is_whole);
+	return r;
 }
 
 int store_database_open(struct store *store, const struct store_marker *marker, char **ret_message)
@@ -224,31 +225,21 @@ int store_database_open(struct store *store, const struct store_marker *marker, 
 		return r;
 	if (!head.is_there || head.is_empty)
 		r = make_first(store, &head, marker->is_known, ret_message);
-	else if (!head.is_ours || head.version != (uint32_t)store_schema_version())
+	else if (!head.is_ours || STORE_VERSION_OF(head.signature) != store_schema_version())
 		r = take_over(store, marker->is_known, ret_message);
 	if (r == 0)
-		r = open_current(store, marker, ret_message);
+		r = read_head(store->path, &head, ret_message);
+	if (r == 0)
+		r = open_current(store, &head, marker, ret_message);
 	store->is_usable = r == 0;
 	if (r == 0)
 		store->durable_event = store->derived.last_event;
 	return r;
 }
 
-/* What was committed, durably in the file; what was not is given up. */
-static bool bring_home(struct store *store)
-{
-	int n_log = -1, n_done = -2;
-
-	if (store_in_transaction(store))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	return sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_RESTART, &n_log,
-					 &n_done) == SQLITE_OK &&
-	       n_log == n_done && !store_has_moved(store);
-}
-
 void store_database_close(struct store *store)
 {
-	bool is_home = store->is_usable && store->db && bring_home(store);
+	bool is_home = store->is_usable && store->db && store_log_bring_home(store);
 
 	for (size_t i = 0; i < N_STATEMENTS; i++) {
 		sqlite3_finalize(store->statements[i]);
@@ -257,6 +248,6 @@ void store_database_close(struct store *store)
 	sqlite3_close(store->db);
 	store->db = NULL;
 	if (is_home)
-		empty_log(store);
+		store_log_empty(store);
 	store->is_usable = store->has_changed = false;
 }

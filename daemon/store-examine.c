@@ -90,6 +90,7 @@ static int check_identity(const struct subject *subject, int64_t *ret_version)
 		r = store_query(subject->db, "SELECT count(*) FROM sqlite_schema", &n_objects);
 	if (r != SQLITE_OK)
 		return refuse_sqlite(subject, r);
+	version = STORE_VERSION_OF(version);
 	if (application == 0 && version == 0 && n_objects == 0 && subject->is_known)
 		return store_refuse_empty(subject->path, subject->ret_message);
 	if (application != STORE_APPLICATION_ID &&

@@ -154,7 +154,7 @@ int store_legacy_upgrade(sqlite3 *db, int64_t from)
 	if (r == SQLITE_OK)
 		r = store_legacy_build(db, from, store_legacy_version());
 	if (r == SQLITE_OK)
-		r = store_schema_sign(db, store_legacy_version());
+		r = store_schema_sign(db, store_legacy_version(), 0);
 	if (r == SQLITE_OK)
 		r = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	return r;

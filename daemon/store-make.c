@@ -166,6 +166,8 @@ int store_make(struct store *store, sqlite3 *from, const char *finish, char **re
 		r = build(store, path, from, finish, ret_message);
 	if (r == 0)
 		r = remove_logs(store->path);
+	if (r == 0)
+		r = store_sync_folder(store->dir);
 	if (r == 0 && rename(path, store->path) < 0)
 		r = store_refuse(ret_message, -errno, "cannot rename %s to %s: %m", path,
 				 store->path);

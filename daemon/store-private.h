@@ -12,9 +12,8 @@
 #define STORE_APPLICATION_ID 0x73756269 /* "subi" */
 #define STORE_FILE "allocations.db"
 #define STORE_LOCK "lock"
-#define STORE_LOG_SIZE "2097152"   /* bytes, twice as much as is brought home at once */
-#define STORE_LOG_CHECKPOINT "256" /* pages in the log, after which they are brought home */
-#define EVENT_BLOCK_BITS 10	   /* as in the index event_time */
+#define STORE_LOG_SIZE 4194304 /* bytes */
+#define EVENT_BLOCK_BITS 10    /* as in the index event_time */
 
 enum statement {
 	STATEMENT_BEGIN,
@@ -74,6 +73,8 @@ struct store {
 	struct store_derived derived;
 	uint64_t most_pages; /* that the database may have: their room on the disk is certain */
 	uint64_t n_writes;
+	int n_log_pages;
+	bool is_log_new;	/* the next commit is the first one of a log */
 	bool is_tight;		/* no more could be had */
 	uint64_t durable_event; /* sequence of the last one that was committed */
 	bool is_usable;		/* it was found to be ours and sound */
@@ -100,20 +101,38 @@ struct store_marker {
 	uint64_t last_event;
 };
 
+/* Makes the file of a log that is empty as large as it may become, before SQLite opens it. Nothing
+ * is wrong if the disk is too full for it. */
+void store_log_make(const struct store *store);
+
 /*
- * Makes the log's file as large as it may become, before SQLite opens it. Nothing is wrong if the
- * disk is too full for it.
+ * Is there nothing in the log? Then the database was closed, and all of it is in its file. Returns
+ * 0 or a negative errno.
  */
-void store_extend_log(const struct store *store);
+int store_log_is_empty(const struct store *store, bool *ret);
+
+/* Brings what was committed into the database's file, durably, and gives up what was not. Returns
+ * whether that is all. */
+bool store_log_bring_home(struct store *store);
+
+/* Empties a log that was brought home, once the database is closed. */
+void store_log_empty(const struct store *store);
+
+/* Follows the log of a database that was opened. */
+void store_log_attach(struct store *store, bool is_empty);
+
+/* Bracket a transaction; store_log_end() comes after its commit. */
+int store_log_begin(struct store *store);
+void store_log_end(struct store *store);
+
+/* Is the disk so small that what is set aside for one file is missing for the other? */
+bool store_disk_is_tiny(const struct store *store);
 
 /*
  * Has room on the disk for what the next writes may add to the database, as far as there is any;
  * see store_is_tight(). Returns 0 or a negative errno.
  */
 int store_ensure_room(struct store *store);
-
-/* The file of the write-ahead log, to be freed; NULL without memory. */
-char *store_log_path(const struct store *store);
 
 /* Reads the marker behind the descriptor; what is no number is 0. Returns 0 or a negative errno. */
 int store_marker_read(int fd, struct store_marker *ret);
@@ -219,8 +238,13 @@ int store_legacy_version(void);
 /* Makes the schema in an empty database, within a transaction. Returns a SQLite result. */
 int store_schema_make(sqlite3 *db);
 
-/* Says that it is ours, and of that version. Returns a SQLite result. */
-int store_schema_sign(sqlite3 *db, int version);
+/* SQLite's user_version: the schema's, and above it the number of the log, see store-log.c. */
+#define STORE_VERSION_OF(signature) ((int)((signature)&0xff))
+#define STORE_GENERATION_OF(signature) ((int)((signature) >> 8 & STORE_GENERATION_MAX))
+#define STORE_GENERATION_MAX 0x7fffff /* then it begins anew */
+
+/* Says that it is ours, of that version and with that log. Returns a SQLite result. */
+int store_schema_sign(sqlite3 *db, int version, int generation);
 
 /* Takes a schema without checksums from one version to the next ones. Returns a SQLite result. */
 int store_legacy_build(sqlite3 *db, int64_t from, int64_t to);

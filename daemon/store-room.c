@@ -8,54 +8,19 @@
 
 #include "store-private.h"
 
-#include "cleanup.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define LOG_SIZE (2 * 1024 * 1024) /* as STORE_LOG_SIZE */
-#define LEAST_ROOM 128		   /* pages */
+#define LEAST_ROOM 128 /* pages */
 #define MORE_ROOM 256
 
-char *store_log_path(const struct store *store)
-{
-	char *path;
-
-	return asprintf(&path, "%s-wal", store->path) < 0 ? NULL : path;
-}
-
 /* On a disk that small, what is set aside for one file is missing for the other. */
-static bool is_tiny(const struct store *store)
+bool store_disk_is_tiny(const struct store *store)
 {
 	struct statvfs disk;
 
 	return statvfs(store->dir, &disk) == 0 &&
-	       (uint64_t)disk.f_blocks * disk.f_frsize < UINT64_C(2) * LOG_SIZE;
-}
-
-/* Written and not only allocated: overwriting costs a commit half of what filling a new block does.
- */
-void store_extend_log(const struct store *store)
-{
-	static const char zeros[64 * 1024];
-	_cleanup_(freep) char *path = store_log_path(store);
-	_cleanup_(closep) int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size >= LOG_SIZE || is_tiny(store))
-		return;
-	for (off_t size = st.st_size; size < LOG_SIZE; size += n) {
-		size_t left = (size_t)(LOG_SIZE - size);
-
-		n = pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros), size);
-		if (n <= 0)
-			return;
-	}
+	       (uint64_t)disk.f_blocks * disk.f_frsize < UINT64_C(3) * STORE_LOG_SIZE / 2;
 }
 
 static int get_pages(struct store *store, uint64_t *ret_n, uint64_t *ret_n_free)
@@ -93,7 +58,7 @@ static bool allocate(struct store *store, uint64_t n_pages)
 /* Less and less, where the disk is nearly full. */
 static int grow(struct store *store, uint64_t n)
 {
-	if (is_tiny(store))
+	if (store_disk_is_tiny(store))
 		return set_most_pages(store, UINT32_MAX - 1);
 	for (uint64_t more = MORE_ROOM; more > 0; more /= 2)
 		if (allocate(store, n + more))

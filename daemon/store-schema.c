@@ -107,12 +107,12 @@ int store_schema_version(void)
 	return SCHEMA_VERSION;
 }
 
-int store_schema_sign(sqlite3 *db, int version)
+int store_schema_sign(sqlite3 *db, int version, int generation)
 {
 	char pragmas[128];
 
 	snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id = %d; PRAGMA user_version = %d",
-		 STORE_APPLICATION_ID, version);
+		 STORE_APPLICATION_ID, (generation & STORE_GENERATION_MAX) << 8 | version);
 	return sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 }
 
@@ -120,7 +120,7 @@ int store_schema_make(sqlite3 *db)
 {
 	int r = sqlite3_exec(db, schema, NULL, NULL, NULL);
 
-	return r == SQLITE_OK ? store_schema_sign(db, SCHEMA_VERSION) : r;
+	return r == SQLITE_OK ? store_schema_sign(db, SCHEMA_VERSION, 0) : r;
 }
 
 /* The schema as one text, to be freed. */

@@ -91,7 +91,7 @@ int store_get_facts(struct store *store, struct store_facts *ret)
 		.path = store->path,
 		.n_allocations = store->derived.pods.n_items,
 		.size = (uint64_t)sqlite3_column_int64(s, 0),
-		.schema = sqlite3_column_int(s, 1),
+		.schema = STORE_VERSION_OF(sqlite3_column_int(s, 1)),
 		.n_events = last > 0 ? last - first + 1 : 0,
 	};
 	return store_end_use(s, 0);

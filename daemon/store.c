@@ -154,7 +154,9 @@ int store_begin(struct store *store)
 {
 	int r = store_ensure_room(store);
 
-	return r < 0 ? r : run(store, STATEMENT_BEGIN);
+	if (r == 0)
+		r = run(store, STATEMENT_BEGIN);
+	return r < 0 ? r : store_log_begin(store);
 }
 
 /* The marker only helps to find out later that something was lost: it is no part of a commit. */
@@ -169,6 +171,7 @@ int store_commit(struct store *store)
 	store->has_changed = false;
 	store->durable_event = store->derived.last_event;
 	store_marker_write(store, false);
+	store_log_end(store);
 	return 0;
 }
 

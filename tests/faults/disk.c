@@ -132,17 +132,14 @@ void disk_watch(const char *folder)
 	strcpy(folder_path_, folder);
 }
 
-void disk_forbid(const char *suffix)
+void disk_forbid(const char *part)
 {
-	forbidden = suffix;
+	forbidden = part;
 }
 
 static bool is_forbidden(const char *name)
 {
-	size_t length = forbidden ? strlen(forbidden) : 0;
-
-	return length > 0 && strlen(name) > length &&
-	       strcmp(name + strlen(name) - length, forbidden) == 0;
+	return forbidden && strstr(name, forbidden);
 }
 
 size_t disk_n_ops(void)

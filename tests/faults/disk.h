@@ -47,8 +47,8 @@ void disk_begin(const char *folder);
 /* Stops noting; what was noted can be read until the next disk_begin(). */
 void disk_end(void);
 
-/* Files whose names end so are not there and cannot be made; NULL: all can. */
-void disk_forbid(const char *suffix);
+/* Files with that in their names are not there and cannot be made; NULL: all can. */
+void disk_forbid(const char *part);
 
 size_t disk_n_ops(void);
 const struct disk_op *disk_op(size_t i);

@@ -75,6 +75,9 @@ static const char *next_message(const struct bytes *bytes, size_t *at, size_t *r
 	return text;
 }
 
+static const struct json_limits limits = { MESSAGE_DEPTH_MAX, MESSAGE_CONTAINERS_MAX,
+					   READER_MESSAGE_VALUES_MAX };
+
 /* Counts the calls of a connection that want an answer; says whether a wrong message follows. */
 static size_t count_calls(const struct bytes *sent, bool *ret_is_wrong)
 {
@@ -86,7 +89,7 @@ static size_t count_calls(const struct bytes *sent, bool *ret_is_wrong)
 		_cleanup_(envelope_call_done) struct envelope_call call = {};
 
 		if (length > WORLD_MESSAGE_MAX ||
-		    envelope_call_parse(text, length, MESSAGE_DEPTH_MAX, &call) < 0)
+		    envelope_call_parse(text, length, &limits, &call) < 0)
 			return n;
 		n += !call.oneway;
 	}
@@ -103,7 +106,7 @@ static void find_call(const struct bytes *sent, size_t number, struct envelope_c
 	while ((text = next_message(sent, &at, &length))) {
 		_cleanup_(envelope_call_done) struct envelope_call call = {};
 
-		CHECK(envelope_call_parse(text, length, MESSAGE_DEPTH_MAX, &call) == 0);
+		CHECK(envelope_call_parse(text, length, &limits, &call) == 0);
 		if (!call.oneway && number-- == 0) {
 			*ret = call;
 			call = (struct envelope_call){};
@@ -138,7 +141,7 @@ static size_t count_replies(const struct bytes *got, const struct bytes *sent)
 	while ((text = next_message(got, &at, &length))) {
 		_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
 
-		CHECK(envelope_reply_parse(text, length, MESSAGE_DEPTH_MAX, &reply) == 0);
+		CHECK(envelope_reply_parse(text, length, &limits, &reply) == 0);
 		CHECK(!reply.error || strncmp(reply.error, "io.subidd.Allocator.", 20) == 0 ||
 		      strncmp(reply.error, "org.varlink.service.", 20) == 0);
 		CHECK(!reply.continues || wants_more(sent, n));

@@ -15,6 +15,8 @@
 
 #define DEPTH_MAX 32
 
+static const struct json_limits limits = { DEPTH_MAX, SIZE_MAX, SIZE_MAX };
+
 /* RFC 3629 once more, by the value of each character and not by its bytes. */
 static bool is_utf8(const char *text, size_t size)
 {
@@ -77,8 +79,8 @@ static void check_printed(struct json_object *object, size_t n_members)
 	const char *text = json_text(object, &length);
 
 	CHECK(text && strlen(text) == length);
-	CHECK(json_scan(text, length, DEPTH_MAX, &n) && n == n_members);
-	CHECK(json_parse_object(text, length, DEPTH_MAX, &again) == 0);
+	CHECK(json_scan(text, length, &limits, &n) && n == n_members);
+	CHECK(json_parse_object(text, length, &limits, &again) == 0);
 	CHECK(strcmp(json_text(again, &again_length), text) == 0 && again_length == length);
 }
 
@@ -96,8 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	const char *text = (const char *)data;
 	size_t n_members = 0;
-	bool is_good = json_scan(text, size, DEPTH_MAX, &n_members);
-	int r = json_parse_object(text, size, DEPTH_MAX, &object);
+	bool is_good = json_scan(text, size, &limits, &n_members);
+	int r = json_parse_object(text, size, &limits, &object);
 
 	CHECK(r == 0 || (r == -EBADMSG && !object));
 	if (is_good)

@@ -54,12 +54,14 @@ static int64_t number_of(struct json_object *object, const char *name)
 	return json_object_get_int64(value);
 }
 
+static const struct json_limits limits = { 16, SIZE_MAX, SIZE_MAX };
+
 static void check_json(const struct kubelet_config *config, const uint8_t *data, size_t size)
 {
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	struct json_object *section = NULL;
 
-	if (json_parse_object((const char *)data, size, 16, &object) < 0)
+	if (json_parse_object((const char *)data, size, &limits, &object) < 0)
 		return;
 	CHECK(number_of(object, "maxPods") == config->max_pods);
 	if (json_object_object_get_ex(object, "userNamespaces", &section))

@@ -18,6 +18,9 @@
 
 #define REPLY_DEPTH_MAX 32
 
+static const struct json_limits call_limits = { MESSAGE_DEPTH_MAX, SIZE_MAX, SIZE_MAX };
+static const struct json_limits reply_limits = { REPLY_DEPTH_MAX, SIZE_MAX, SIZE_MAX };
+
 static void check_call(const char *text, size_t length)
 {
 	_cleanup_(envelope_call_done) struct envelope_call call = {};
@@ -25,7 +28,7 @@ static void check_call(const char *text, size_t length)
 	_cleanup_(json_putp) struct json_object *built = NULL;
 	const char *printed;
 	size_t n;
-	int r = envelope_call_parse(text, length, MESSAGE_DEPTH_MAX, &call);
+	int r = envelope_call_parse(text, length, &call_limits, &call);
 
 	CHECK(r == 0 || r == -EBADMSG);
 	if (r < 0)
@@ -33,7 +36,7 @@ static void check_call(const char *text, size_t length)
 	CHECK(call.method && call.oneway + call.more + call.upgrade <= 1);
 	built = envelope_call_build(call.method, json_object_get(call.parameters), call.more);
 	printed = json_text(built, &n);
-	CHECK(envelope_call_parse(printed, n, MESSAGE_DEPTH_MAX, &again) == 0);
+	CHECK(envelope_call_parse(printed, n, &call_limits, &again) == 0);
 	CHECK(strcmp(again.method, call.method) == 0 && again.more == call.more);
 	CHECK(!again.parameters ==
 	      (!call.parameters || !json_object_object_length(call.parameters)));
@@ -48,7 +51,7 @@ static void check_reply(const char *text, size_t length)
 	_cleanup_(json_putp) struct json_object *built = NULL;
 	const char *printed;
 	size_t n;
-	int r = envelope_reply_parse(text, length, REPLY_DEPTH_MAX, &reply);
+	int r = envelope_reply_parse(text, length, &reply_limits, &reply);
 
 	CHECK(r == 0 || r == -EBADMSG);
 	if (r < 0)
@@ -58,7 +61,7 @@ static void check_reply(const char *text, size_t length)
 			? envelope_error_build(reply.error, json_object_get(reply.parameters))
 			: envelope_reply_build(json_object_get(reply.parameters), reply.continues);
 	printed = json_text(built, &n);
-	CHECK(envelope_reply_parse(printed, n, REPLY_DEPTH_MAX, &again) == 0);
+	CHECK(envelope_reply_parse(printed, n, &reply_limits, &again) == 0);
 	CHECK(!again.error == !reply.error && again.continues == reply.continues);
 	if (reply.error)
 		CHECK(strcmp(again.error, reply.error) == 0);

@@ -127,6 +127,8 @@ static bool is_named(const struct varlink_method *method, struct json_object *ob
 	return json_object_object_get_ex(object, name, NULL);
 }
 
+static const struct json_limits limits = { MESSAGE_DEPTH_MAX - 1, SIZE_MAX, SIZE_MAX };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(json_putp) struct json_object *object = NULL;
@@ -136,8 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	CHECK(target);
-	if (size == 0 ||
-	    json_parse_object((const char *)data + 1, size - 1, MESSAGE_DEPTH_MAX - 1, &object) < 0)
+	if (size == 0 || json_parse_object((const char *)data + 1, size - 1, &limits, &object) < 0)
 		return 0;
 	method = choose_method((uint8_t)(*data - 'a'));
 	r = fields_decode(method->fields, method->n_fields, UNKNOWN_REFUSED, object, target,

@@ -70,16 +70,21 @@ class Judge:
 
     def explain(self, connections, may_be_cut):
         """CONNECTIONS are lists of calls; unanswered ones may have happened, if that can be at all."""
-        for calls in connections:
-            for call in calls:
-                if call.is_answered:
-                    call.index = self.find_event(call)
+        answered = [call for calls in connections for call in calls if call.is_answered]
+        for call in sorted(answered, key=self.may_only_bind):
+            call.index = self.find_event(call)
         for calls in connections:
             self.explain_rest(calls)
         unanswered = collections.Counter(self.possible_keys(connections)) if may_be_cut else {}
         for (kind, pod), indexes in self.left.items():
             allowed = unanswered.get(("swept", None), 0) * len(indexes) if kind == "swept" else unanswered.get((kind, pod), 0)
             check(len(indexes) <= allowed, "changed without a call", kind, pod, len(indexes), allowed)
+
+    @staticmethod
+    def may_only_bind(call):
+        """Its event could be another call's as well: it comes after those whose event is sure."""
+        return call.method == "Bind" or (call.method == "Allocate" and not call.error and
+                                         call.reply["outcome"] == "existing")
 
     @staticmethod
     def possible_keys(connections):
