@@ -8,6 +8,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* The name is neither looked for nor copied. */
+#define NEW_CONSTANT_KEY (JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY)
+
 /* json-c 0.16 does not accept NULL. */
 static void tokener_free(struct json_tokener *tokener)
 {
@@ -68,7 +71,7 @@ int json_add(struct json_object *object, const char *name, struct json_object *v
 {
 	if (!value)
 		return -ENOMEM;
-	if (json_object_object_add(object, name, value) < 0) {
+	if (json_object_object_add_ex(object, name, value, NEW_CONSTANT_KEY) < 0) {
 		json_object_put(value);
 		return -ENOMEM;
 	}

@@ -21,6 +21,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define SETTLE_TRIES 300
+#define SETTLED_SECONDS 0.01 /* of processor time, in an interval */
+
 #define READY_TIMEOUT 60000 /* ms */
 
 /* 61,437 units, which leaves room behind 60,000. */
@@ -174,6 +177,21 @@ double daemon_cpu(const struct daemon *daemon)
 	if (clock_getcpuclockid(daemon->process, &clock) != 0 || clock_gettime(clock, &used) < 0)
 		errx(2, "the clock of the daemon");
 	return (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
+}
+
+/* There is nothing that would tell of it but that its processor time stands nearly still. */
+void daemon_settle(const struct daemon *daemon)
+{
+	const struct timespec interval = { .tv_nsec = 200 * 1000 * 1000 };
+
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		double before = daemon_cpu(daemon);
+
+		nanosleep(&interval, NULL);
+		if (daemon_cpu(daemon) - before < SETTLED_SECONDS)
+			return;
+	}
+	errx(2, "the daemon never comes to rest");
 }
 
 double daemon_peak(const struct daemon *daemon)

@@ -32,6 +32,9 @@ uint64_t daemon_syncs(const struct daemon *daemon);
 /* The microseconds that it has been at work; other processes hardly move them. */
 double daemon_cpu(const struct daemon *daemon);
 
+/* Waits until what a load has left to do, the history's indexes above all, is done. */
+void daemon_settle(const struct daemon *daemon);
+
 /* The most memory that it has had, in MiB. */
 double daemon_peak(const struct daemon *daemon);
 

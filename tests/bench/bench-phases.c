@@ -303,6 +303,7 @@ static void start_daemons(struct bench *bench, const char *program)
 		measure_peak(bench, PEAK_IDLE, daemons[i]);
 	}
 	load_run(&fill);
+	daemon_settle(&bench->held);
 }
 
 void bench_run(struct bench *bench, const char *program, const char *folder)
