@@ -19,7 +19,6 @@ int allocator_failed(struct allocator *allocator, int r)
 	return r;
 }
 
-/* A commit that failed may be there all the same: so the events are asked for as well. */
 static int reopen(struct allocator *allocator)
 {
 	int r = store_reopen(allocator->store);
@@ -103,16 +102,30 @@ bool allocator_is_pending(const struct allocator *allocator)
 	return allocator->in_batch;
 }
 
+/* Makes the batch durable, or fails; *ret_last is its last event once its commit was tried. */
+static int commit_batch(struct allocator *allocator, uint64_t *ret_last)
+{
+	uint64_t last;
+	int r = prune_batch(allocator);
+
+	if (r == 0)
+		r = store_last_event(allocator->store, &last);
+	if (r < 0)
+		return r;
+	*ret_last = last;
+	return store_commit(allocator->store);
+}
+
+/*
+ * A commit that failed may be there all the same: the store is opened again, which brings home what
+ * it has, and its last event tells.
+ */
 int allocator_commit(struct allocator *allocator)
 {
 	bool is_whole = store_in_transaction(allocator->store) && !allocator->must_reopen;
-	uint64_t last_event;
-	int r = is_whole ? prune_batch(allocator) : -EIO;
+	uint64_t last_event = 0;
+	int r = is_whole ? commit_batch(allocator, &last_event) : -EIO;
 
-	if (r == 0)
-		r = store_last_event(allocator->store, &last_event);
-	if (r == 0)
-		r = store_commit(allocator->store);
 	allocator->in_batch = false;
 	allocator->n_events = 0;
 	if (r == 0) {
@@ -123,7 +136,9 @@ int allocator_commit(struct allocator *allocator)
 	if (is_whole)
 		allocator_failed(allocator, r);
 	allocator->is_stale = allocator->must_reopen = true;
-	return r;
+	if (last_event == 0 || r == -ESTALE || reopen(allocator) < 0)
+		return r;
+	return allocator->last_event == last_event ? 0 : r;
 }
 
 /*
