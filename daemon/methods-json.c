@@ -2,50 +2,59 @@
 #include "methods-json.h"
 
 #include "cleanup.h"
+#include "writer.h"
 
 #include <errno.h>
 
 /* Members that are left out where there is nothing to say. */
-static int add_text(struct json_object *o, const char *name, const char *text)
-{
-	return *text ? json_add_string(o, name, text) : 0;
-}
-
 static int add_number(struct json_object *o, const char *name, uint64_t number)
 {
 	return number ? json_add_int(o, name, (int64_t)number) : 0;
 }
 
+static void write_text(struct json_writer *w, const char *name, const char *text)
+{
+	if (*text)
+		json_write_string(w, name, text);
+}
+
+static void write_number(struct json_writer *w, const char *name, uint64_t number)
+{
+	if (number)
+		json_write_int(w, name, (int64_t)number);
+}
+
 struct json_object *json_new_allocation(const struct allocation *a)
 {
-	_cleanup_(json_putp) struct json_object *o = json_pack(
-		JSON_STRING("pod", a->pod), JSON_STRING("pool", a->pool),
-		JSON_INT("start", a->range.start), JSON_INT("count", a->range.count),
-		JSON_STRING("state", allocation_state_names[a->state]),
-		JSON_STRING("origin", allocation_origin_names[a->origin]),
-		JSON_BOOL("inPool", a->in_pool), JSON_INT("clientUid", a->client_uid),
-		JSON_INT("createdAt", a->created_at), NULL);
+	struct json_writer w;
 
-	if (!o || add_text(o, "namespace", a->namespace) < 0 || add_text(o, "name", a->name) < 0 ||
-	    add_number(o, "pid", a->process.pid) < 0 ||
-	    (a->state != ALLOCATION_ACTIVE &&
-	     json_add_int(o, "releasedAt", (int64_t)a->released_at) < 0))
-		return NULL;
-	return take_ptr(o);
+	json_write_begin(&w);
+	json_write_string(&w, "pod", a->pod);
+	json_write_string(&w, "pool", a->pool);
+	json_write_int(&w, "start", a->range.start);
+	json_write_int(&w, "count", a->range.count);
+	json_write_string(&w, "state", allocation_state_names[a->state]);
+	json_write_string(&w, "origin", allocation_origin_names[a->origin]);
+	json_write_bool(&w, "inPool", a->in_pool);
+	json_write_int(&w, "clientUid", a->client_uid);
+	json_write_int(&w, "createdAt", (int64_t)a->created_at);
+	write_text(&w, "namespace", a->namespace);
+	write_text(&w, "name", a->name);
+	write_number(&w, "pid", a->process.pid);
+	if (a->state != ALLOCATION_ACTIVE)
+		json_write_int(&w, "releasedAt", (int64_t)a->released_at);
+	return json_write_end(&w, false);
 }
 
 static struct json_object *new_mappings(const struct allocation *a)
 {
-	_cleanup_(json_putp) struct json_object *list = json_object_new_array_ext(1);
-	struct json_object *mapping = json_pack(JSON_INT("containerID", 0),
-						JSON_INT("hostID", a->range.start),
-						JSON_INT("size", a->range.count), NULL);
+	struct json_writer w;
 
-	if (!list) {
-		json_object_put(mapping);
-		return NULL;
-	}
-	return json_append(list, mapping) < 0 ? NULL : take_ptr(list);
+	json_write_begin(&w);
+	json_write_int(&w, "containerID", 0);
+	json_write_int(&w, "hostID", a->range.start);
+	json_write_int(&w, "size", a->range.count);
+	return json_write_end(&w, true);
 }
 
 struct json_object *json_new_mapped(const struct allocation *a)
@@ -104,29 +113,29 @@ struct json_object *json_new_pool(const struct pool *pool, const struct pool_usa
 			 JSON_VALUE("findings", new_findings(&pool->findings, runtime)), NULL);
 }
 
-static int add_client(struct json_object *o, const struct event *e)
-{
-	int r = json_add_int(o, "clientUid", e->client_uid);
-
-	return r < 0 ? r : json_add_int(o, "clientPid", e->client_pid);
-}
-
 struct json_object *json_new_event(const struct event *e)
 {
-	_cleanup_(json_putp) struct json_object *o = json_pack(
-		JSON_INT("sequence", e->sequence), JSON_INT("time", e->time),
-		JSON_STRING("kind", event_kind_names[e->kind]), NULL);
-	const char *cause = event_cause_names[e->cause];
+	struct json_writer w;
 
-	if (!o || add_text(o, "pod", e->pod) < 0 || add_text(o, "pool", e->pool) < 0 ||
-	    add_number(o, "start", e->range.start) < 0 ||
-	    add_number(o, "count", e->range.count) < 0 ||
-	    add_text(o, "namespace", e->namespace) < 0 || add_text(o, "name", e->name) < 0 ||
-	    (e->has_client && add_client(o, e) < 0) || add_number(o, "pid", e->pid) < 0 ||
-	    add_text(o, "otherPod", e->other_pod) < 0 ||
-	    (cause && json_add_string(o, "cause", cause) < 0))
-		return NULL;
-	return take_ptr(o);
+	json_write_begin(&w);
+	json_write_int(&w, "sequence", (int64_t)e->sequence);
+	json_write_int(&w, "time", (int64_t)e->time);
+	json_write_string(&w, "kind", event_kind_names[e->kind]);
+	write_text(&w, "pod", e->pod);
+	write_text(&w, "pool", e->pool);
+	write_number(&w, "start", e->range.start);
+	write_number(&w, "count", e->range.count);
+	write_text(&w, "namespace", e->namespace);
+	write_text(&w, "name", e->name);
+	if (e->has_client) {
+		json_write_int(&w, "clientUid", e->client_uid);
+		json_write_int(&w, "clientPid", e->client_pid);
+	}
+	write_number(&w, "pid", e->pid);
+	write_text(&w, "otherPod", e->other_pod);
+	if (event_cause_names[e->cause])
+		json_write_string(&w, "cause", event_cause_names[e->cause]);
+	return json_write_end(&w, false);
 }
 
 struct json_object *json_new_foreign(const char *pool, const struct claim *claim)
