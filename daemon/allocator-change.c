@@ -102,7 +102,8 @@ bool allocator_is_pending(const struct allocator *allocator)
 	return allocator->in_batch;
 }
 
-/* Makes the batch durable, or fails; *ret_last is its last event once its commit was tried. */
+/* Makes the batch durable, or fails; *ret_last is its last event once its commit was tried. It
+ * stays as it is if the batch has none: then nothing would tell whether it is there. */
 static int commit_batch(struct allocator *allocator, uint64_t *ret_last)
 {
 	uint64_t last;
@@ -112,8 +113,12 @@ static int commit_batch(struct allocator *allocator, uint64_t *ret_last)
 		r = store_last_event(allocator->store, &last);
 	if (r < 0)
 		return r;
-	*ret_last = last;
-	return store_commit(allocator->store);
+	if (allocator->n_events > 0)
+		*ret_last = last;
+	r = store_commit(allocator->store);
+	if (r == 0)
+		allocator->last_event = last;
+	return r;
 }
 
 /*
@@ -128,10 +133,8 @@ int allocator_commit(struct allocator *allocator)
 
 	allocator->in_batch = false;
 	allocator->n_events = 0;
-	if (r == 0) {
-		allocator->last_event = last_event;
+	if (r == 0)
 		return 0;
-	}
 	/* of a batch that was lost before, the message says why already */
 	if (is_whole)
 		allocator_failed(allocator, r);

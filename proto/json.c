@@ -4,68 +4,11 @@
 #include "cleanup.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
 /* The name is neither looked for nor copied. */
 #define NEW_CONSTANT_KEY (JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY)
-
-/* json-c 0.16 does not accept NULL. */
-static void tokener_free(struct json_tokener *tokener)
-{
-	if (tokener)
-		json_tokener_free(tokener);
-}
-
-DEFINE_CLEANUP(struct json_tokener *, tokener_free)
-
-/* Number of object members in a parsed value: less than were scanned if any came twice. */
-static size_t count_members(struct json_object *value)
-{
-	size_t n = 0;
-
-	if (json_object_is_type(value, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(value); i++)
-			n += count_members(json_object_array_get_idx(value, i));
-	} else if (json_object_is_type(value, json_type_object)) {
-		struct json_object_iterator at = json_object_iter_begin(value);
-		struct json_object_iterator end = json_object_iter_end(value);
-
-		for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-			n += 1 + count_members(json_object_iter_peek_value(&at));
-	}
-	return n;
-}
-
-int json_parse_object(const char *text, size_t length, const struct json_limits *limits,
-		      struct json_object **ret)
-{
-	_cleanup_(tokener_freep) struct json_tokener *tokener = NULL;
-	_cleanup_(json_putp) struct json_object *object = NULL;
-	size_t n_members;
-
-	if (length > INT_MAX || !json_scan(text, length, limits, &n_members))
-		return -EBADMSG;
-
-	/* json-c would wait for more behind a bare number or word */
-	if (!memchr(text, '{', length))
-		return -EBADMSG;
-
-	/* json-c counts the scalars inside of the innermost container as a level */
-	tokener = json_tokener_new_ex((int)limits->depth + 1);
-	if (!tokener)
-		return -ENOMEM;
-	object = json_tokener_parse_ex(tokener, text, (int)length);
-	if (json_tokener_get_error(tokener) == json_tokener_continue)
-		return -ENOMEM; /* how json-c 0.16 ends where it got no memory */
-	if (json_tokener_get_error(tokener) != json_tokener_success)
-		return -EBADMSG;
-	if (!json_object_is_type(object, json_type_object) || count_members(object) != n_members)
-		return -EBADMSG;
-	*ret = take_ptr(object);
-	return 0;
-}
 
 int json_add(struct json_object *object, const char *name, struct json_object *value)
 {

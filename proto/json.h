@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Strict JSON on top of json-c.
+ * Strict JSON on top of json-c's values.
  *
  * json-c 0.16 accepts more than RFC 8259 even when told to be strict (duplicate keys, single
- * quotes, NaN, raw control characters, lone surrogates, overlong UTF-8), so every text is scanned
- * here first and only then parsed by it.
+ * quotes, NaN, raw control characters, lone surrogates, overlong UTF-8), and does not survive a
+ * lack of memory in its parser, so texts are scanned and parsed here.
  */
 
 #include <json-c/json.h>
@@ -20,8 +20,8 @@ static inline void json_putp(struct json_object **object)
 }
 
 /*
- * What a text may hold, counted before json-c sees it: an empty object of two bytes takes 790 of
- * memory there, an empty array 150, an empty string 90.
+ * What a text may hold, counted before any of it is made: an empty object of two bytes takes 790 of
+ * memory in json-c, an empty array 150, an empty string 90.
  */
 struct json_limits {
 	unsigned int depth; /* arrays and objects in each other */
@@ -36,12 +36,10 @@ static inline struct json_limits json_depth(unsigned int depth)
 }
 
 /*
- * Is TEXT one JSON value within the limits, in valid UTF-8, without a NUL in a member name? Fills
- * *ret_n_members with the number of object members in all of it. Never recurses deeper than the
- * limit and allocates nothing.
+ * Is TEXT one JSON value within the limits, in valid UTF-8, without a NUL in a member name? Never
+ * recurses deeper than the limit and allocates nothing.
  */
-bool json_scan(const char *text, size_t length, const struct json_limits *limits,
-	       size_t *ret_n_members);
+bool json_scan(const char *text, size_t length, const struct json_limits *limits);
 
 /*
  * Length in bytes of the UTF-8 sequence that begins TEXT, of which LENGTH bytes (at least one) can
@@ -53,8 +51,9 @@ size_t utf8_sequence(const char *text, size_t length);
 bool utf8_valid(const char *text, size_t length);
 
 /*
- * Parses one JSON object. Returns 0 and hands the object over in *ret; -EBADMSG if it is not strict
- * JSON, no object, over a limit or has a member twice; -ENOMEM.
+ * Parses one JSON object. Integers of 64 bits are json_type_int, all other numbers json_type_double
+ * with the text that they have. Returns 0 and hands the object over in *ret; -EBADMSG if it is not
+ * strict JSON, no object, over a limit or has a member twice; -ENOMEM.
  */
 int json_parse_object(const char *text, size_t length, const struct json_limits *limits,
 		      struct json_object **ret);

@@ -143,7 +143,9 @@ static void try_commit(void)
 	}
 	assert_false(truth.is_doomed);
 	found = dump();
-	assert_true(is_text(found, truth.pending));
+	if (!is_text(found, truth.pending))
+		fail_msg("it says that it is there, but it is:\n%s# and not:\n%s",
+			 found ? found : "(nothing)", truth.pending);
 	set_text(&truth.committed, found);
 }
 
