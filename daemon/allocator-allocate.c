@@ -71,7 +71,8 @@ static int find_pool(struct allocator *allocator, const struct allocate_request 
 
 /*
  * Can the pod get its old range back? It must still be whole, as its units are, and in nobody's
- * use. What lives in a range that drains is the pod's own, but the kubelet may have taken it.
+ * use. What lives in a range that drains is the pod's own, but the kubelet may have taken it, or
+ * another pod in the time that a backup does not know of.
  */
 static bool can_revive(const struct allocator *allocator, const struct subject *subject,
 		       uint32_t wanted)
@@ -86,7 +87,8 @@ static bool can_revive(const struct allocator *allocator, const struct subject *
 	if (!subject->has_own || strcmp(subject->own.pool, pool->name) != 0 ||
 	    (wanted != 0 && wanted != range.count) || !id_range_within(range, pool->range) ||
 	    (range.start - pool->range.start) % pool->unit != 0 || range.count % pool->unit != 0 ||
-	    claims_find(&allocator->kubelet_claims, range))
+	    claims_find(&allocator->kubelet_claims, range) ||
+	    derived_is_in_doubt(&allocator->derived, &subject->own))
 		return false;
 	first = (range.start - pool->range.start) / pool->unit;
 	for (uint32_t i = 0; i < range.count / pool->unit; i++)

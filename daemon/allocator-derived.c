@@ -40,6 +40,18 @@ bool touched_units(const struct pool *pool, struct id_range range, uint32_t *ret
 	return true;
 }
 
+/* What a unit is that no row speaks of. */
+static enum unit_state base_state(const struct derived *derived)
+{
+	return derived->restored.is_unproven ? UNIT_DRAINING : UNIT_FRESH;
+}
+
+bool derived_is_in_doubt(const struct derived *derived, const struct allocation *row)
+{
+	return row->state == ALLOCATION_DRAINING &&
+	       row->release_order <= derived->restored.release_order;
+}
+
 static void fill(const struct pool *pool, struct unit_map *map, struct id_range range,
 		 enum unit_state state, struct unit_release release)
 {
@@ -139,6 +151,8 @@ static int make_maps(const struct allocator *allocator, const struct pools *pool
 
 		if (r < 0)
 			return r;
+		fill(&pools->items[i], map, pools->items[i].range, base_state(derived),
+		     (struct unit_release){});
 		fill(&pools->items[i], map, reserved_range, UNIT_RESERVED, (struct unit_release){});
 		fill_claims(&pools->items[i], map, &allocator->passes[0].claims);
 		fill_claims(&pools->items[i], map, &allocator->passes[1].claims);
@@ -151,8 +165,11 @@ int derived_build(const struct allocator *allocator, const struct pools *pools, 
 {
 	_cleanup_(derived_done) struct derived derived = {};
 	struct build build = { pools, &derived };
-	int r = make_maps(allocator, pools, &derived);
+	int r = store_get_restored(allocator->store, &derived.restored);
 
+	derived.last_order = derived.restored.release_order;
+	if (r == 0)
+		r = make_maps(allocator, pools, &derived);
 	if (r == 0)
 		r = store_each_from(allocator->store, 0, add_row, &build);
 	for (size_t i = 0; i < pools->n_items && r == 0; i++)
@@ -227,6 +244,8 @@ static int refresh_units(const struct allocator *allocator, const struct pool *p
 	units = view.units = calloc(view.n, sizeof(*units));
 	if (!units)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < view.n; i++)
+		units[i].state = base_state(&allocator->derived);
 	looked_at = unit_range(pool, view.first, view.n);
 	if (row && id_range_within(looked_at, row->range))
 		r = view_row(row, &view);

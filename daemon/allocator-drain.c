@@ -76,7 +76,7 @@ int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *cl
 
 uint32_t allocator_n_draining(const struct allocator *allocator)
 {
-	return allocator->derived.n_draining;
+	return allocator->derived.n_draining + allocator->derived.restored.is_unproven;
 }
 
 uint32_t allocator_n_foreign(const struct allocator *allocator)
@@ -215,13 +215,32 @@ static bool set_before(const struct allocator *allocator, struct moment now, str
 	return drain->before > 0;
 }
 
+/*
+ * All passes that there are began after the database was restored, for the daemon did not run then:
+ * what lives in units that no row speaks of is foreign from now on.
+ */
+static int prove(struct allocator *allocator)
+{
+	int r = allocator_begin_change(allocator);
+
+	if (r < 0)
+		return r;
+	r = allocator_end_change(allocator, store_set_proven(allocator->store));
+	allocator->is_stale = true;
+	return r < 0 ? r : allocator_ready(allocator);
+}
+
 int allocator_drain(struct allocator *allocator, struct moment now)
 {
 	_cleanup_(freep) struct allocation *rows = NULL;
 	struct drain drain = { .allocator = allocator };
 	int r = allocator_ready(allocator), more = 0;
 
-	if (r < 0 || allocator->derived.n_draining == 0 || !set_before(allocator, now, &drain))
+	if (r < 0 || allocator_n_draining(allocator) == 0 || !set_before(allocator, now, &drain))
+		return r;
+	if (allocator->derived.restored.is_unproven)
+		r = prove(allocator);
+	if (r < 0 || allocator->derived.n_draining == 0)
 		return r;
 	rows = drain.rows = calloc(DRAINED_AT_ONCE, sizeof(*rows));
 	if (!rows)

@@ -91,6 +91,7 @@ static int look_back(const struct event *event, void *userdata)
 		return 1;
 	case EVENT_CONFLICT:
 	case EVENT_POOL_CHANGED:
+	case EVENT_RESTORED:
 	case N_EVENT_KINDS:
 		return 0;
 	}

@@ -21,6 +21,7 @@ struct derived {
 	size_t n_users;
 	uint32_t n_draining; /* allocations */
 	uint64_t last_order; /* of all releases */
+	struct store_restored restored;
 };
 
 struct allocator {
@@ -47,6 +48,12 @@ uint64_t allocator_clock(const struct allocator *allocator, uint64_t boot);
 
 /* How long released units wait, and that clock. */
 struct unit_wait allocator_wait(const struct allocator *allocator, struct moment now);
+
+/*
+ * Was the row restored, and drains still? What lives in it may be another pod that got it after the
+ * backup was made.
+ */
+bool derived_is_in_doubt(const struct derived *derived, const struct allocation *row);
 
 void derived_done(struct derived *derived);
 

@@ -210,11 +210,16 @@ int allocator_take_kubelet_claims(struct allocator *allocator, struct claims *cl
 /*
  * Ends the draining of ranges in which two passes that began after their release found nothing
  * alive; where the last pass was blind, of those that drain, unseen, for as long as the settings
- * say. A piece of the work for each pass: returns 1 if there is more of it, 0 or a negative errno.
+ * say. The same holds for units that no allocation of a restored database speaks of: then what is
+ * in use there is known, and the others are free. A piece of the work for each pass: returns 1 if
+ * there is more of it, 0 or a negative errno.
  */
 int allocator_drain(struct allocator *allocator, struct moment now);
 
-/* Allocations that drain; units of all pools that are foreign. */
+/*
+ * Allocations that drain, and one more while all units do that no allocation speaks of, because the
+ * database was restored; units of all pools that are foreign.
+ */
 uint32_t allocator_n_draining(const struct allocator *allocator);
 uint32_t allocator_n_foreign(const struct allocator *allocator);
 

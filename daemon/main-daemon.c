@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "main-daemon-private.h"
+#include "main-restore.h"
 #include "main-socket.h"
 #include "node/clock.h"
 
@@ -71,12 +72,6 @@ static int set_up_event(struct daemon *d)
 	return r < 0 ? r : 0;
 }
 
-static const int store_statuses[] = {
-	[STORE_E_LOCKED] = STATUS_IN_USE,   [STORE_E_NEWER] = STATUS_NEWER,
-	[STORE_E_FOREIGN] = STATUS_FOREIGN, [STORE_E_CORRUPT] = STATUS_CORRUPT,
-	[STORE_E_LOST] = STATUS_LOST,
-};
-
 static int open_allocator(struct daemon *d)
 {
 	_cleanup_(freep) char *message = NULL;
@@ -91,7 +86,7 @@ static int open_allocator(struct daemon *d)
 	if (r != 0) {
 		log_line(LOG_LEVEL_ERROR, "%s%s", message ? message : strerror(ENOMEM),
 			 r == -EACCES ? ": be root, or try --root DIR" : "");
-		return r < 0 ? (int)STATUS_FAILURE : store_statuses[r];
+		return restore_status(r);
 	}
 	r = clock_init();
 	if (r >= 0)

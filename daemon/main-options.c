@@ -20,6 +20,7 @@ static const char help[] =
 	"  --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  --check            print what is wrong with the pools and exit: 0 no error, 1 errors\n"
 	"  --json             with --check: print it as JSON\n"
+	"  --restore FILE     put a backup in the place of the database and exit\n"
 	"  --version          print the version and exit\n"
 	"  -h, --help         print this and exit\n";
 
@@ -31,6 +32,7 @@ enum {
 	OPTION_LOG_LEVEL,
 	OPTION_CHECK,
 	OPTION_JSON,
+	OPTION_RESTORE,
 	OPTION_VERSION
 };
 
@@ -42,6 +44,7 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "restore", required_argument, NULL, OPTION_RESTORE },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, 'h' },
 	{},
@@ -80,6 +83,9 @@ static int take_option(int option, struct raw *raw)
 		return -1;
 	case OPTION_JSON:
 		raw->options->json = true;
+		return -1;
+	case OPTION_RESTORE:
+		raw->options->restore = optarg;
 		return -1;
 	case OPTION_VERSION:
 		puts("subidd " VERSION);
@@ -148,6 +154,10 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_status)
 	}
 	if (options.json && !options.check) {
 		fputs("subidd: --json goes with --check\n", stderr);
+		return false;
+	}
+	if (options.restore && options.check) {
+		fputs("subidd: --restore does not go with --check\n", stderr);
 		return false;
 	}
 	if (raw.root && access(raw.root, F_OK) < 0) {

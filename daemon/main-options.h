@@ -19,10 +19,11 @@ enum exit_status {
 };
 
 struct options {
-	const char *config; /* NULL: not given */
-	char *root;	    /* without a slash at its end; "" for the real root */
-	char *socket;	    /* path */
-	char *state_dir;    /* path */
+	const char *config;  /* NULL: not given */
+	char *root;	     /* without a slash at its end; "" for the real root */
+	char *socket;	     /* path */
+	char *state_dir;     /* path */
+	const char *restore; /* FILE; NULL: not given */
 	bool check;
 	bool json;
 };

@@ -7,6 +7,7 @@
 #include "main-check.h"
 #include "main-daemon.h"
 #include "main-options.h"
+#include "main-restore.h"
 
 int main(int argc, char **argv)
 {
@@ -15,5 +16,7 @@ int main(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &options, &status))
 		return status;
+	if (options.restore)
+		return restore_run(&options);
 	return options.check ? check_run(&options) : daemon_run(&options);
 }

@@ -52,14 +52,6 @@ int store_connect(const char *path, const char *vfs, sqlite3 **ret)
 	return r == SQLITE_OK ? harden(*ret) : r;
 }
 
-/* What the head of a database file says, before SQLite looks at it. */
-struct head {
-	bool is_there;
-	bool is_empty; /* SQLite takes one byte for none */
-	bool is_ours;
-	uint32_t signature; /* see STORE_VERSION_OF() */
-};
-
 static uint32_t number_at(const char *data)
 {
 	uint32_t number;
@@ -69,14 +61,14 @@ static uint32_t number_at(const char *data)
 }
 
 /* The format of SQLite's files, "The Database Header": both numbers are set by pragmas. */
-static int read_head(const char *path, struct head *ret, char **ret_message)
+int store_read_head(const char *path, struct store_head *ret, char **ret_message)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char data[100];
 	struct stat st;
 	ssize_t n;
 
-	*ret = (struct head){ .is_there = fd >= 0 || errno != ENOENT };
+	*ret = (struct store_head){ .is_there = fd >= 0 || errno != ENOENT };
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -95,7 +87,7 @@ static int read_head(const char *path, struct head *ret, char **ret_message)
 }
 
 /* A file that is missing or empty is made only where the marker knows of none. */
-static int make_first(struct store *store, const struct head *head, bool is_known,
+static int make_first(struct store *store, const struct store_head *head, bool is_known,
 		      char **ret_message)
 {
 	if (!is_known)
@@ -105,7 +97,7 @@ static int make_first(struct store *store, const struct head *head, bool is_know
 	return store_refuse(ret_message, STORE_E_LOST,
 			    "%s is gone, but " STORE_LOCK
 			    " beside it says that it was there: put a backup in its place with "
-			    "subidd --restore, or remove " STORE_LOCK " to begin anew",
+			    "subidd --restore FILE, or remove " STORE_LOCK " to begin anew",
 			    store->path);
 }
 
@@ -154,7 +146,7 @@ static int check_age(struct store *store, const struct store_marker *marker, cha
 		ret_message, STORE_E_LOST,
 		"%s is older than it was: its last change is number %llu, and " STORE_LOCK
 		" beside it says that there was number %llu; put the newest backup in its "
-		"place with subidd --restore",
+		"place with subidd --restore FILE",
 		store->path, (unsigned long long)store->derived.last_event,
 		(unsigned long long)marker->last_event);
 }
@@ -170,24 +162,23 @@ static int set_durability(sqlite3 *db)
 }
 
 /* The log must have been begun with this very file, see store-log.c. */
-static int check_log(struct store *store, const struct head *head, char **ret_message)
+static int check_log(struct store *store, const struct store_head *head, char **ret_message)
 {
 	int64_t signature = 0;
-	int result = store_query(store->db, "PRAGMA user_version", &signature), behind;
+	int result = store_query(store->db, "PRAGMA user_version", &signature);
 
 	if (result != SQLITE_OK)
 		return store_refuse_sqlite(store->db, store->path, result, true, ret_message);
-	behind = STORE_GENERATION_OF(signature) - STORE_GENERATION_OF(head->signature);
-	if (behind == 0 || behind == 1 || behind == -STORE_GENERATION_MAX)
+	if (store_log_belongs(signature, head))
 		return 0;
 	return store_refuse(
 		ret_message, STORE_E_LOST,
 		"%s is not the file that the log beside it belongs to: it was replaced by "
-		"another copy; put the newest backup in its place with subidd --restore",
+		"another copy; put the newest backup in its place with subidd --restore FILE",
 		store->path);
 }
 
-static int open_current(struct store *store, const struct head *head,
+static int open_current(struct store *store, const struct store_head *head,
 			const struct store_marker *marker, char **ret_message)
 {
 	int64_t version = 0;
@@ -218,17 +209,22 @@ static int open_current(struct store *store, const struct head *head,
 
 int store_database_open(struct store *store, const struct store_marker *marker, char **ret_message)
 {
-	struct head head;
-	int r = read_head(store->path, &head, ret_message);
+	struct store_head head;
+	int r = store_read_head(store->path, &head, ret_message);
 
 	if (r != 0)
 		return r;
+	if (marker->last_event == STORE_RESTORING)
+		return store_refuse(ret_message, STORE_E_LOST,
+				    "the restoring of %s was begun and has not come to its end: "
+				    "run subidd --restore FILE again",
+				    store->path);
 	if (!head.is_there || head.is_empty)
 		r = make_first(store, &head, marker->is_known, ret_message);
 	else if (!head.is_ours || STORE_VERSION_OF(head.signature) != store_schema_version())
 		r = take_over(store, marker->is_known, ret_message);
 	if (r == 0)
-		r = read_head(store->path, &head, ret_message);
+		r = store_read_head(store->path, &head, ret_message);
 	if (r == 0)
 		r = open_current(store, &head, marker, ret_message);
 	store->is_usable = r == 0;

@@ -13,8 +13,8 @@
 int store_refuse_damaged(const char *path, const char *what, char **ret_message)
 {
 	return store_refuse(ret_message, STORE_E_CORRUPT,
-			    "%s is damaged (%s): put a backup in its place with subidd --restore, "
-			    "it is not touched",
+			    "%s is damaged (%s): put a backup in its place with subidd --restore "
+			    "FILE, it is not touched",
 			    path, what);
 }
 
@@ -45,7 +45,7 @@ int store_refuse_empty(const char *path, char **ret_message)
 		ret_message, STORE_E_LOST,
 		"%s is empty, but " STORE_LOCK
 		" beside it says that it was not: put a backup in its place with subidd "
-		"--restore, or remove both to begin anew",
+		"--restore FILE, or remove both to begin anew",
 		path);
 }
 
@@ -205,4 +205,26 @@ int store_examine(sqlite3 *db, const char *path, bool is_known, bool is_whole, i
 	if (r == 0 && !is_whole && *ret_version > 0)
 		r = check_overlaps(&subject);
 	return r;
+}
+
+/* That a pod has one row is seen to by the index in memory alone. */
+static int check_pods(const struct subject *subject)
+{
+	int64_t n = 0;
+	int r = store_query(subject->db, "SELECT count(pod) - count(DISTINCT pod) FROM allocation",
+			    &n);
+
+	if (r != SQLITE_OK)
+		return refuse_sqlite(subject, r);
+	return n == 0 ? 0
+		      : store_refuse_damaged(subject->path, "a pod has two allocations",
+					     subject->ret_message);
+}
+
+int store_examine_all(sqlite3 *db, const char *path, char **ret_message)
+{
+	const struct subject subject = { db, path, true, ret_message };
+	int r = check_part(&subject, "PRAGMA integrity_check(1)");
+
+	return r == 0 ? check_pods(&subject) : r;
 }

@@ -124,6 +124,13 @@ void store_log_attach(struct store *store, bool is_empty)
 	sqlite3_wal_hook(store->db, count_pages, store);
 }
 
+bool store_log_belongs(int64_t signature, const struct store_head *head)
+{
+	int behind = STORE_GENERATION_OF(signature) - STORE_GENERATION_OF(head->signature);
+
+	return behind == 0 || behind == 1 || behind == -STORE_GENERATION_MAX;
+}
+
 int store_log_begin(struct store *store)
 {
 	int64_t signature;

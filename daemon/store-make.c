@@ -141,31 +141,47 @@ static int clear(const char *path)
 }
 
 /* SQLite would let all read it, and gives its log the mode that the database has. */
-static int make_file(const char *path, char **ret_message)
+static int make_file(const struct store *store, const char *path, char **ret_message)
 {
 	_cleanup_(closep) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (fd < 0)
+	if (fd < 0 || store_hand_over(store, fd) < 0)
 		return store_refuse(ret_message, -errno, "cannot make %s: %m", path);
 	return 0;
 }
 
-int store_make(struct store *store, sqlite3 *from, const char *finish, char **ret_message)
+static char *new_path(const struct store *store)
 {
-	_cleanup_(freep) char *path = NULL;
+	char *path;
+
+	return asprintf(&path, "%s.new", store->path) < 0 ? NULL : path;
+}
+
+int store_make_new(struct store *store, sqlite3 *from, const char *finish, char **ret_message)
+{
+	_cleanup_(freep) char *path = new_path(store);
 	int r;
 
-	if (asprintf(&path, "%s.new", store->path) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	r = clear(path);
 	if (r == 0)
-		r = make_file(path, ret_message);
+		r = make_file(store, path, ret_message);
 	if (r == 0)
 		r = build(store, path, from, finish, ret_message);
-	if (r == 0)
-		r = remove_logs(store->path);
+	if (r != 0)
+		clear(path);
+	return r;
+}
+
+int store_take_new(struct store *store, char **ret_message)
+{
+	_cleanup_(freep) char *path = new_path(store);
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = remove_logs(store->path);
 	if (r == 0)
 		r = store_sync_folder(store->dir);
 	if (r == 0 && rename(path, store->path) < 0)
@@ -176,4 +192,19 @@ int store_make(struct store *store, sqlite3 *from, const char *finish, char **re
 	if (r != 0)
 		clear(path);
 	return r;
+}
+
+void store_drop_new(const struct store *store)
+{
+	_cleanup_(freep) char *path = new_path(store);
+
+	if (path)
+		clear(path);
+}
+
+int store_make(struct store *store, sqlite3 *from, const char *finish, char **ret_message)
+{
+	int r = store_make_new(store, from, finish, ret_message);
+
+	return r == 0 ? store_take_new(store, ret_message) : r;
 }

@@ -47,6 +47,8 @@ enum statement {
 	STATEMENT_LAST_INDEXED,
 	STATEMENT_GET_CLOCK,
 	STATEMENT_SET_CLOCK,
+	STATEMENT_GET_RESTORED,
+	STATEMENT_SET_PROVEN,
 	STATEMENT_GET_POOL,
 	STATEMENT_PUT_POOL,
 	STATEMENT_FACTS,
@@ -96,14 +98,26 @@ int store_refuse(char **ret_message, int r, const char *format, ...)
 
 /* What the marker says; see store-marker.c. */
 struct store_marker {
-	bool is_known; /* a database of ours was here before */
-	uint64_t pid;  /* of the daemon that wrote it; 0: not known */
-	uint64_t last_event;
+	bool is_known;	     /* a database of ours was here before */
+	uint64_t pid;	     /* of the daemon that wrote it; 0: not known */
+	uint64_t last_event; /* or STORE_RESTORING */
 };
 
 /* Makes the file of a log that is empty as large as it may become, before SQLite opens it. Nothing
  * is wrong if the disk is too full for it. */
 void store_log_make(const struct store *store);
+/* A restoration that has not come to its end: no database has as many events. */
+#define STORE_RESTORING ((uint64_t)INT64_MAX)
+
+/* Makes the folder and takes its lock. No database is opened. Returns as store_open() does. */
+int store_take_folder(const char *dir, struct store **ret, struct store_marker *ret_marker,
+		      char **ret_message);
+
+/*
+ * Gives a file to the owner of the folder, if root has made it: the daemon may run as another user.
+ * Returns 0, or -1 and sets errno.
+ */
+int store_hand_over(const struct store *store, int fd);
 
 /*
  * Is there nothing in the log? Then the database was closed, and all of it is in its file. Returns
@@ -143,6 +157,20 @@ int store_marker_write(struct store *store, bool is_first);
 /* Syncs the folder DIR: which files it has. Returns 0 or an errno. */
 int store_sync_folder(const char *dir);
 
+/* What the head of a database file says, before SQLite looks at it. */
+struct store_head {
+	bool is_there;
+	bool is_empty; /* SQLite takes one byte for none */
+	bool is_ours;
+	uint32_t signature; /* see STORE_VERSION_OF() */
+};
+
+/* Returns 0, STORE_E_FOREIGN or a negative errno with the reason. */
+int store_read_head(const char *path, struct store_head *ret, char **ret_message);
+
+/* SIGNATURE is what the log makes of it: was that log begun with the file that has this head? */
+bool store_log_belongs(int64_t signature, const struct store_head *head);
+
 /*
  * Opens the database behind store->path, with every setting made, checks that it is ours, sound and
  * not older than the marker says, and takes it over from versions before. Returns as store_open()
@@ -181,11 +209,24 @@ int store_examine(sqlite3 *db, const char *path, bool is_known, bool is_whole, i
 		  char **ret_message);
 
 /*
- * Makes a new database behind PATH, in one step: it is whole and durable, or not there. It has the
- * rows of FROM, a database of version 2 or later, if that is not NULL; FINISH, if not NULL, is SQL
- * that is run on it last. Returns 0 or a negative errno with the reason.
+ * As store_examine(), for a database that was found to be ours: looks at all of it, the history
+ * included, which takes its time.
+ */
+int store_examine_all(sqlite3 *db, const char *path, char **ret_message);
+
+/*
+ * Makes a new database in the place of store->path, in one step: it is whole and durable, or not
+ * there. It has the rows of FROM, a database of version 2 or later, if that is not NULL; FINISH, if
+ * not NULL, is SQL that is run on it last. Returns 0 or a negative errno with the reason.
  */
 int store_make(struct store *store, sqlite3 *from, const char *finish, char **ret_message);
+
+/* The two halves of that: the new one is made and durable; and takes the place of the old one. */
+int store_make_new(struct store *store, sqlite3 *from, const char *finish, char **ret_message);
+int store_take_new(struct store *store, char **ret_message);
+
+/* Removes one that was made and not taken. */
+void store_drop_new(const struct store *store);
 
 /*
  * Makes what is in memory anew if it has to be. Returns 0 or a negative errno; where rows overlap

@@ -41,6 +41,27 @@ int store_last_clock(struct store *store, uint64_t *ret)
 	return store_get_number(store->statements[STATEMENT_LAST_CLOCK], SQLITE_OK, ret);
 }
 
+int store_get_restored(struct store *store, struct store_restored *ret)
+{
+	sqlite3_stmt *s = store->statements[STATEMENT_GET_RESTORED];
+	struct store_restored restored = {};
+	int r = sqlite3_step(s);
+
+	if (r != SQLITE_ROW && r != SQLITE_DONE)
+		return store_end_use(s, store_errno(r));
+	if (r == SQLITE_ROW) {
+		restored.release_order = (uint64_t)sqlite3_column_int64(s, 0);
+		restored.is_unproven = sqlite3_column_int(s, 1) == 0;
+	}
+	*ret = restored;
+	return store_end_use(s, 0);
+}
+
+int store_set_proven(struct store *store)
+{
+	return store_change(store->statements[STATEMENT_SET_PROVEN], SQLITE_OK);
+}
+
 int store_get_pool(struct store *store, const char *name, struct store_pool *ret)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_GET_POOL];

@@ -113,6 +113,8 @@ static const char *const sql[] = {
 	[STATEMENT_GET_CLOCK] = "SELECT boot, offset, last FROM clock",
 	[STATEMENT_SET_CLOCK] =
 		"INSERT OR REPLACE INTO clock (only, boot, offset, last) VALUES (1, ?1, ?2, ?3)",
+	[STATEMENT_GET_RESTORED] = "SELECT release_order, is_proven FROM restored",
+	[STATEMENT_SET_PROVEN] = "UPDATE restored SET is_proven = 1",
 	[STATEMENT_GET_POOL] = "SELECT name, start, count, unit FROM pool WHERE name = ?1",
 	[STATEMENT_PUT_POOL] =
 		"INSERT OR REPLACE INTO pool (name, start, count, unit) VALUES (?1, ?2, ?3, ?4)",

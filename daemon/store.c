@@ -40,7 +40,7 @@ static int take_lock(struct store *store, const char *path, struct store_marker 
 	int r;
 
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (store->lock_fd < 0)
+	if (store->lock_fd < 0 || store_hand_over(store, store->lock_fd) < 0)
 		return store_refuse(ret_message, -errno, "cannot open the lock %s: %m", path);
 	r = store_marker_read(store->lock_fd, ret);
 	if (r < 0)
@@ -84,11 +84,11 @@ static int make_store(const char *dir, struct store **ret)
 	return 0;
 }
 
-int store_open(const char *dir, struct store **ret, char **ret_message)
+int store_take_folder(const char *dir, struct store **ret, struct store_marker *ret_marker,
+		      char **ret_message)
 {
 	_cleanup_(store_freep) struct store *store = NULL;
 	_cleanup_(freep) char *lock = NULL;
-	struct store_marker marker = {};
 	int r = make_store(dir, &store);
 
 	*ret_message = NULL;
@@ -100,14 +100,25 @@ int store_open(const char *dir, struct store **ret, char **ret_message)
 	}
 	r = make_folder(dir, ret_message);
 	if (r == 0)
-		r = take_lock(store, lock, &marker, ret_message);
+		r = take_lock(store, lock, ret_marker, ret_message);
+	if (r == 0)
+		*ret = take_ptr(store);
+	return r;
+}
+
+int store_open(const char *dir, struct store **ret, char **ret_message)
+{
+	_cleanup_(store_freep) struct store *store = NULL;
+	struct store_marker marker = {};
+	int r = store_take_folder(dir, &store, &marker, ret_message);
+
 	if (r == 0)
 		r = store_database_open(store, &marker, ret_message);
 	if (r != 0)
 		return r;
 	r = store_marker_write(store, !marker.is_known);
 	if (r < 0)
-		return store_refuse(ret_message, r, "cannot write the lock %s: %s", lock,
+		return store_refuse(ret_message, r, "cannot write the lock in %s: %s", dir,
 				    strerror(-r));
 	*ret = take_ptr(store);
 	return 0;

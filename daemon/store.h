@@ -40,6 +40,16 @@ struct store;
  */
 int store_open(const char *dir, struct store **ret, char **ret_message);
 
+/*
+ * Puts a new database into the folder DIR, with what is in the database FILE of this version or one
+ * before: a backup, or the folder's own, in so far as that can be read. Every allocation drains
+ * from then on. TIME is us since the epoch. Returns as store_open() does; after 0, *ret_kept is the
+ * name under which the database before stays, to be freed, or NULL if there was none. While it is
+ * at work, and after a crash in it, store_open() is refused or finds the state before or after it.
+ */
+int store_restore(const char *dir, const char *file, uint64_t time, char **ret_kept,
+		  char **ret_message);
+
 /* Closes the database and gives the lock up; NULL is fine. */
 void store_free(struct store *store);
 
@@ -158,6 +168,19 @@ int store_set_clock(struct store *store, const struct store_clock *clock);
 
 /* The latest clock of any allocation; 0 if there is none. */
 int store_last_clock(struct store *store, uint64_t *ret);
+
+/*
+ * That all was restored from a backup: what was allocated after that one was made is not known.
+ */
+struct store_restored {
+	uint64_t release_order; /* the rows that were restored have this one at most; 0: none */
+	bool is_unproven;	/* something may live in units that no row speaks of */
+};
+
+int store_get_restored(struct store *store, struct store_restored *ret);
+
+/* Nothing that is not known of lives there any more. */
+int store_set_proven(struct store *store);
 
 /* A pool as it was last seen, so that a change shows that came while the daemon was down. */
 struct store_pool {

@@ -53,7 +53,7 @@ extern const char *const state_names[SUBIDD_STATE_RELEASED + 1];
 extern const char *const origin_names[SUBIDD_ORIGIN_KUBELET + 1];
 extern const char *const outcome_names[SUBIDD_OUTCOME_REVIVED + 1];
 extern const char *const level_names[SUBIDD_LEVEL_WARNING + 1];
-extern const char *const event_kind_names[SUBIDD_EVENT_POOL_CHANGED + 1];
+extern const char *const event_kind_names[SUBIDD_EVENT_RESTORED + 1];
 extern const char *const cause_names[SUBIDD_CAUSE_PROCESS_ENDED + 1];
 
 /* The most that a field for an ID or a count of IDs may be; a PID; a time or a size. */

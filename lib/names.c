@@ -33,6 +33,7 @@ const char *const event_kind_names[] = {
 	[SUBIDD_EVENT_REUSED] = "reused",	[SUBIDD_EVENT_BOUND] = "bound",
 	[SUBIDD_EVENT_ADOPTED] = "adopted",	[SUBIDD_EVENT_VANISHED] = "vanished",
 	[SUBIDD_EVENT_CONFLICT] = "conflict",	[SUBIDD_EVENT_POOL_CHANGED] = "poolChanged",
+	[SUBIDD_EVENT_RESTORED] = "restored",
 };
 
 const char *const cause_names[] = {

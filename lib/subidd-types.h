@@ -39,6 +39,7 @@ enum subidd_event_kind {
 	SUBIDD_EVENT_VANISHED,	   /* it is gone from there, and drains */
 	SUBIDD_EVENT_CONFLICT,	   /* the kubelet gave a pod a range that another pod has */
 	SUBIDD_EVENT_POOL_CHANGED, /* the range of the pool is another one */
+	SUBIDD_EVENT_RESTORED,	   /* all that was before it came from a backup */
 };
 
 /* Why an allocation was released. */

@@ -9,6 +9,7 @@ const char *const event_kind_names[] = {
 	[EVENT_REUSED] = "reused",	 [EVENT_BOUND] = "bound",
 	[EVENT_ADOPTED] = "adopted",	 [EVENT_VANISHED] = "vanished",
 	[EVENT_CONFLICT] = "conflict",	 [EVENT_POOL_CHANGED] = "poolChanged",
+	[EVENT_RESTORED] = "restored",
 };
 _Static_assert(ELEMENTS_OF(event_kind_names) == N_EVENT_KINDS, "a name for each");
 

@@ -16,6 +16,7 @@ enum event_kind {
 	EVENT_VANISHED,	    /* it is gone from there, and drains */
 	EVENT_CONFLICT,	    /* the kubelet gave a pod a range that another pod has */
 	EVENT_POOL_CHANGED, /* the pool's range is another one */
+	EVENT_RESTORED,	    /* all that was before it came from a backup */
 	N_EVENT_KINDS
 };
 

@@ -209,7 +209,7 @@ static void test_kinds_and_causes(void **state)
 #define NAMED(kind) "{\"sequence\":1,\"time\":1,\"kind\":\"" kind "\"},"
 		NAMED("allocated") NAMED("revived") NAMED("released") NAMED("drained")
 			NAMED("reused") NAMED("bound") NAMED("adopted") NAMED("vanished")
-				NAMED("conflict") NAMED("poolChanged")
+				NAMED("conflict") NAMED("poolChanged") NAMED("restored")
 #define CAUSED(cause) "{\"sequence\":1,\"time\":1,\"kind\":\"released\",\"cause\":\"" cause "\"}"
 					CAUSED("request") "," CAUSED("reconcile"));
 	struct subidd_event_iterator *iterator = NULL;
@@ -219,7 +219,7 @@ static void test_kinds_and_causes(void **state)
 
 	(void)state;
 	assert_int_equal(subidd_history(client, NULL, 0, &iterator), 0);
-	for (int kind = SUBIDD_EVENT_ALLOCATED; kind <= SUBIDD_EVENT_POOL_CHANGED; kind++) {
+	for (int kind = SUBIDD_EVENT_ALLOCATED; kind <= SUBIDD_EVENT_RESTORED; kind++) {
 		assert_int_equal(subidd_event_iterator_next(iterator, &e), 1);
 		assert_int_equal(e->kind, kind);
 	}
