@@ -46,7 +46,7 @@ enum exit_status restore_run(const struct options *options)
 			 r == -EACCES ? ": be root, or try --root DIR" : "");
 		return restore_status(r);
 	}
-	log_line(LOG_LEVEL_INFO, "restored %s; what was there is kept as %s", options->restore,
-		 kept ? kept : "nothing");
+	log_line(LOG_LEVEL_INFO, "restored %s%s%s", options->restore,
+		 kept ? "; the database before is kept as " : "", kept ? kept : "");
 	return STATUS_OK;
 }

@@ -328,6 +328,21 @@ static int check_file(const struct restoration *restoration, const struct store_
 			    store->path, store->path);
 }
 
+/* Steps 2 to 5, once there is a new database. */
+static int replace(struct restoration *restoration)
+{
+	int r = keep(restoration);
+
+	if (r == 0)
+		r = mark(restoration, STORE_RESTORING);
+	if (r != 0) {
+		store_drop_new(restoration->store);
+		return r;
+	}
+	r = store_take_new(restoration->store, restoration->ret_message);
+	return r == 0 ? mark(restoration, restoration->last_event) : r;
+}
+
 static int restore(struct restoration *restoration, const struct store_marker *marker)
 {
 	int r = check_file(restoration, marker);
@@ -338,17 +353,7 @@ static int restore(struct restoration *restoration, const struct store_marker *m
 		r = examine(restoration);
 	if (r == 0)
 		r = make(restoration);
-	if (r == 0)
-		r = keep(restoration);
-	if (r == 0)
-		r = mark(restoration, STORE_RESTORING);
-	if (r != 0)
-		store_drop_new(restoration->store);
-	if (r == 0)
-		r = store_take_new(restoration->store, restoration->ret_message);
-	if (r == 0)
-		r = mark(restoration, restoration->last_event);
-	return r;
+	return r == 0 ? replace(restoration) : r;
 }
 
 int store_restore(const char *dir, const char *file, uint64_t time, char **ret_kept,

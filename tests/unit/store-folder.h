@@ -29,8 +29,8 @@ void expect_ours(void);
 
 /* What the folder's files are, the lock left out: its PID changes. */
 struct snapshot {
-	char *names[8], *data[8];
-	size_t sizes[8], n;
+	char *names[16], *data[16];
+	size_t sizes[16], n;
 };
 
 struct snapshot take_snapshot(void);
