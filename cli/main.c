@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const struct verb *const verbs[] = {
-	&allocate_verb, &bind_verb,   &release_verb, &reconcile_verb, &show_verb,
-	&list_verb,	&whois_verb,  &history_verb, &watch_verb,     &status_verb,
-	&check_verb,	&reload_verb, NULL,
+	&allocate_verb, &bind_verb,    &release_verb, &reconcile_verb, &show_verb,  &list_verb,
+	&whois_verb,	&history_verb, &watch_verb,   &status_verb,    &check_verb, &backup_verb,
+	&reload_verb,	NULL,
 };
 
 static void print_common_options(void)

@@ -66,4 +66,4 @@ struct verb {
 #define ARGUMENTS_MAX 65536
 
 extern const struct verb allocate_verb, release_verb, show_verb, list_verb, whois_verb, status_verb,
-	check_verb, reload_verb, history_verb, watch_verb, bind_verb, reconcile_verb;
+	check_verb, reload_verb, backup_verb, history_verb, watch_verb, bind_verb, reconcile_verb;

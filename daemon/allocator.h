@@ -273,6 +273,14 @@ bool allocator_is_pending(const struct allocator *allocator);
  */
 int allocator_commit(struct allocator *allocator);
 
+/*
+ * A copy of the database as it is at the beginning, when nothing may be pending; otherwise as
+ * store_backup_begin() and what follows it.
+ */
+int allocator_backup_begin(struct allocator *allocator, uint64_t *ret_size);
+int allocator_backup_read(struct allocator *allocator, uint64_t offset, void *data, size_t size);
+void allocator_backup_end(struct allocator *allocator);
+
 /* What the store met when a function returned a negative errno. */
 const char *allocator_message(const struct allocator *allocator);
 

@@ -102,4 +102,5 @@ void methods_committed(struct methods *methods)
 {
 	for (struct watcher *watcher = methods->watchers; watcher; watcher = watcher->next)
 		varlink_continue(watcher->call);
+	methods_continue_backup(methods);
 }

@@ -20,6 +20,9 @@ int methods_refuse_pool(struct varlink_call *call, const char *pool);
 struct requester methods_requester(const struct varlink_call *call);
 struct moment methods_now(void);
 
+/* Lets a backup go on that waits until nothing is pending. */
+void methods_continue_backup(struct methods *methods);
+
 #define EVENTS_PER_REPLY 256
 
 /* Largest time in a call: us since the epoch. */
@@ -39,5 +42,6 @@ int methods_handle_foreign(struct varlink_call *call, const void *parameters, vo
 int methods_handle_history(struct varlink_call *call, const void *parameters, void *userdata);
 int methods_handle_monitor(struct varlink_call *call, const void *parameters, void *userdata);
 int methods_handle_reconcile(struct varlink_call *call, const void *parameters, void *userdata);
+int methods_handle_backup(struct varlink_call *call, const void *parameters, void *userdata);
 int methods_handle_status(struct varlink_call *call, const void *parameters, void *userdata);
 int methods_handle_reload(struct varlink_call *call, const void *parameters, void *userdata);

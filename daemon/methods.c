@@ -255,6 +255,7 @@ static const struct varlink_method methods[] = {
 	  methods_handle_history },
 	{ "Monitor", ACCESS_READER, true, .handle = methods_handle_monitor },
 	{ "GetStatus", ACCESS_READER, .handle = methods_handle_status },
+	{ "Backup", ACCESS_ROOT, true, .handle = methods_handle_backup },
 	{ "Reload", ACCESS_ROOT, .handle = methods_handle_reload },
 };
 

@@ -22,6 +22,7 @@ struct methods_scan {
 };
 
 struct watcher;
+struct backup;
 
 /* What the methods need; it must outlive their calls. */
 struct methods {
@@ -42,6 +43,7 @@ struct methods {
 	int (*reload)(struct varlink_call *call, void *userdata);
 	void *userdata;
 	struct watcher *watchers; /* of Monitor; each belongs to its call */
+	struct backup *backup;	  /* the one that is being made; its call's; NULL: none */
 };
 
 struct varlink_interface methods_interface(struct methods *userdata);

@@ -235,7 +235,10 @@ int store_database_open(struct store *store, const struct store_marker *marker, 
 
 void store_database_close(struct store *store)
 {
-	bool is_home = store->is_usable && store->db && store_log_bring_home(store);
+	bool is_home;
+
+	store_backup_end(store);
+	is_home = store->is_usable && store->db && store_log_bring_home(store);
 
 	for (size_t i = 0; i < N_STATEMENTS; i++) {
 		sqlite3_finalize(store->statements[i]);

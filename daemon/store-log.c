@@ -22,6 +22,7 @@
 /* Pages after which the log is brought home, which costs two syncs; the rest is for the commit that
  * goes beyond. */
 #define CHECKPOINT (STORE_LOG_SIZE / STORE_PAGE_SIZE / 4 * 3)
+#define CHECKPOINT_IN_BACKUP (16 * STORE_LOG_SIZE / STORE_PAGE_SIZE)
 
 static char *log_path(const struct store *store)
 {
@@ -145,15 +146,32 @@ int store_log_begin(struct store *store)
 	return r == SQLITE_OK ? 0 : store_errno(r);
 }
 
-/* What cannot be brought home now is tried again after the next commit. */
-void store_log_end(struct store *store)
+int store_log_checkpoint(struct store *store)
 {
 	int n_log = -1, n_done = -2;
+	int r = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &n_log,
+					  &n_done);
+
+	if (r != SQLITE_OK)
+		return store_errno(r);
+	if (n_log != n_done)
+		return -EBUSY;
+	store->is_log_new = true;
+	return 0;
+}
+
+/*
+ * What cannot be brought home now is tried again after the next commit. A backup needs the file as
+ * it is, and is given up when the log would become too large, or larger than its own blocks on a
+ * full disk.
+ */
+void store_log_end(struct store *store)
+{
+	bool must_wait = store->backup_size > 0 && !store->is_tight;
 
 	store->is_log_new = false;
-	if (store->n_log_pages < CHECKPOINT)
+	if (store->n_log_pages < (must_wait ? CHECKPOINT_IN_BACKUP : CHECKPOINT))
 		return;
-	if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &n_log,
-				      &n_done) == SQLITE_OK)
-		store->is_log_new = n_log == n_done;
+	store_backup_end(store);
+	store_log_checkpoint(store);
 }

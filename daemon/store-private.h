@@ -79,6 +79,7 @@ struct store {
 	bool is_log_new;	/* the next commit is the first one of a log */
 	bool is_tight;		/* no more could be had */
 	uint64_t durable_event; /* sequence of the last one that was committed */
+	uint64_t backup_size;	/* bytes; 0: none is being made */
 	bool is_usable;		/* it was found to be ours and sound */
 	bool has_changed; /* in the transaction that is open, or was before SQLite gave it up */
 };
@@ -138,6 +139,12 @@ void store_log_attach(struct store *store, bool is_empty);
 /* Bracket a transaction; store_log_end() comes after its commit. */
 int store_log_begin(struct store *store);
 void store_log_end(struct store *store);
+
+/*
+ * Brings the log home, not within a transaction: all that was committed is in the file then.
+ * Returns 0 or a negative errno.
+ */
+int store_log_checkpoint(struct store *store);
 
 /* Is the disk so small that what is set aside for one file is missing for the other? */
 bool store_disk_is_tiny(const struct store *store);

@@ -82,6 +82,19 @@ int store_undo(struct store *store);
  */
 bool store_is_tight(const struct store *store);
 
+/*
+ * A copy of the database as it is at the beginning, read in pieces of whole pages while changes go
+ * on. The log grows meanwhile: with very many changes, or on a full disk, or when the store is
+ * opened again, the copy is given up, and -ECANCELED is what follows. Not within a transaction;
+ * -EBUSY if another one is being made.
+ */
+#define STORE_BACKUP_UNIT 4096 /* OFFSET and SIZE are multiples of it */
+int store_backup_begin(struct store *store, uint64_t *ret_size);
+int store_backup_read(struct store *store, uint64_t offset, void *data, size_t size);
+
+/* Ends it, in whatever state it is; fine if there is none. */
+void store_backup_end(struct store *store);
+
 /* The allocation of a pod, or the one that holds an ID and has a pod. STORE_E_NOT_FOUND. */
 int store_get(struct store *store, const char *pod, struct allocation *ret);
 int store_lookup(struct store *store, uint32_t id, struct allocation *ret);

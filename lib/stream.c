@@ -28,13 +28,14 @@ static int take_reply(struct stream *stream, const struct envelope_reply *reply)
 {
 	const struct field field = { .name = stream->kind->array, .type = FIELD_ARRAY };
 	const char *wrong = NULL;
-	int r;
+	int r = 0;
 
 	stream->reply = *reply;
-	r = decode(&field, 1, reply->parameters, &stream->array, &wrong);
+	if (field.name)
+		r = decode(&field, 1, reply->parameters, &stream->array, &wrong);
 	if (r < 0)
 		return end(stream, client_undecodable(stream->client, r, wrong));
-	stream->n = json_object_array_length(stream->array);
+	stream->n = field.name ? json_object_array_length(stream->array) : 1;
 	stream->reading = stream->client->busy = reply->continues;
 	return 0;
 }
@@ -88,14 +89,16 @@ static int find_item(struct stream *stream)
 
 int stream_next(struct stream *stream, void *item)
 {
-	const char *wrong = stream->kind->array;
+	const char *wrong = stream->kind->array ? stream->kind->array : "parameters";
 	struct json_object *object;
 	int r;
 
 	r = find_item(stream);
 	if (r <= 0)
 		return r;
-	object = json_object_array_get_idx(stream->array, stream->next++);
+	object = stream->array ? json_object_array_get_idx(stream->array, stream->next)
+			       : stream->reply.parameters;
+	stream->next++;
 	r = -EPROTO;
 	if (json_object_is_type(object, json_type_object))
 		r = stream->kind->decode(object, item, &wrong);

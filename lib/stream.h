@@ -11,7 +11,7 @@
 /* A method with such replies. */
 struct stream_kind {
 	const char *method;
-	const char *array; /* name of the field of its replies */
+	const char *array; /* name of the field of its replies; NULL: each of them is an item */
 	bool is_live;	   /* do items come when something happens, and not as fast as they can? */
 	/* decodes an object of the array as the functions of decode.h do */
 	int (*decode)(struct json_object *object, void *item, const char **ret_wrong);

@@ -188,6 +188,14 @@ struct subidd_event {
 	const char *cause_name; /* of the cause in the interface; NULL if none is given */
 };
 
+/* A piece of a copy of the database; each one begins where the one before it ends. */
+struct subidd_piece {
+	uint64_t offset;  /* in the copy */
+	uint64_t total;	  /* size of the whole copy, in bytes */
+	const char *data; /* the bytes; no text */
+	size_t size;	  /* of the piece, never 0 */
+};
+
 /* What subidd_allocate() asks for; a member that is NULL or 0 is left out. */
 struct subidd_request {
 	const char *pod;	   /* 1 to 128 of A-Z a-z 0-9 . _ -, a letter or digit first */

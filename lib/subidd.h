@@ -76,6 +76,7 @@ struct subidd_client;
 struct subidd_iterator;
 struct subidd_foreign_iterator;
 struct subidd_event_iterator;
+struct subidd_backup_iterator;
 
 /*
  * Makes a client of the daemon at the socket PATH, NULL for SUBIDD_SOCKET_PATH. Connects with the
@@ -223,6 +224,19 @@ int subidd_event_iterator_next(struct subidd_event_iterator *iterator,
 
 /* As subidd_iterator_free(). */
 struct subidd_event_iterator *subidd_event_iterator_free(struct subidd_event_iterator *iterator);
+
+/*
+ * Asks for a copy of the daemon's database, with everything that was answered before: for root. The
+ * iterator is like that of subidd_list().
+ */
+int subidd_backup(struct subidd_client *client, struct subidd_backup_iterator **ret);
+
+/* As subidd_iterator_next(); where it returns 0, the copy is whole. */
+int subidd_backup_iterator_next(struct subidd_backup_iterator *iterator,
+				const struct subidd_piece **ret);
+
+/* As subidd_iterator_free(). */
+struct subidd_backup_iterator *subidd_backup_iterator_free(struct subidd_backup_iterator *iterator);
 
 /* The daemon and its pools, with all that is wrong with them. */
 int subidd_get_status(struct subidd_client *client, struct subidd_status **ret);
