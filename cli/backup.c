@@ -31,7 +31,9 @@ static void draft_done(struct draft *draft)
 
 static int refuse(const struct draft *draft, const char *what)
 {
-	complain("cannot %s %s: %s", what, draft->path, strerror(errno));
+	bool is_output = strcmp(draft->path, "-") == 0;
+
+	complain("cannot %s %s: %s", what, is_output ? "the output" : draft->path, strerror(errno));
 	return -1;
 }
 

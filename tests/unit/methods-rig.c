@@ -181,6 +181,40 @@ int allocator_events_after(struct allocator *allocator, uint64_t sequence, store
 	return r;
 }
 
+bool allocator_is_pending(const struct allocator *allocator)
+{
+	(void)allocator;
+	return methods_rig.is_pending;
+}
+
+int allocator_backup_begin(struct allocator *allocator, uint64_t *ret_size)
+{
+	(void)allocator;
+	assert_false(methods_rig.is_pending);
+	assert_false(methods_rig.is_backup_open);
+	if (methods_rig.read_result < 0)
+		return methods_rig.read_result;
+	methods_rig.is_backup_open = true;
+	*ret_size = methods_rig.backup_size;
+	return 0;
+}
+
+int allocator_backup_read(struct allocator *allocator, uint64_t offset, void *data, size_t size)
+{
+	(void)allocator;
+	assert_true(methods_rig.is_backup_open);
+	assert_true(offset + size <= methods_rig.backup_size);
+	memset(data, (int)(offset / STORE_BACKUP_UNIT), size);
+	return methods_rig.read_result;
+}
+
+void allocator_backup_end(struct allocator *allocator)
+{
+	(void)allocator;
+	assert_true(methods_rig.is_backup_open);
+	methods_rig.is_backup_open = false;
+}
+
 uint64_t allocator_last_event(const struct allocator *allocator)
 {
 	(void)allocator;

@@ -33,6 +33,9 @@ struct methods_rig {
 	int read_result;	 /* of what reads many rows or events */
 	uint32_t living_pid;	 /* the only process */
 	uint32_t hidden_pid;
+	bool is_pending;
+	bool is_backup_open;
+	uint64_t backup_size;
 
 	/* what was asked for last */
 	unsigned int n_asked; /* times that a change was asked for */

@@ -209,7 +209,12 @@ def foreign(parameters):
     yield {"foreign": rows[1:]}
 
 
-STREAMS = {"List": listed, "History": history, "ListForeign": foreign}
+def backup(parameters):
+    yield {"offset": 0, "size": 10, "data": "Zm9vYmFy"}
+    yield {"offset": 6, "size": 10, "data": "AAECAw=="}
+
+
+STREAMS = {"Backup": backup, "List": listed, "History": history, "ListForeign": foreign}
 METHODS = {"Allocate": allocate, "Release": release, "Get": get, "Lookup": lookup, "Bind": bind,
            "Reconcile": reconcile,
            "GetStatus": lambda parameters: STATUS, "Reload": lambda parameters: {"pools": STATUS["pools"]}}

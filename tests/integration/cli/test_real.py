@@ -43,6 +43,7 @@ def mask(text):
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME", text)
     text = re.sub(r'("(?:createdAt|releasedAt|startedAt)":)\d+', r"\1TIME", text)
     text = re.sub(r"(schema \d+, \d+ allocations, )\d+ events, \d+ bytes", r"\1N events, SIZE bytes", text)
+    text = re.sub(r"^(copy: )\d+ bytes", r"\1SIZE bytes", text, flags=re.M)
     text = re.sub(r"\d+ processes in [\d.]+ ms", "N processes in N ms", text)
     text = re.sub(r"\b(PID|process) \d+", r"\1 N", text)
     # a PID makes its column as wide as it is long

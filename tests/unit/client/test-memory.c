@@ -185,6 +185,24 @@ static int do_monitor(struct subidd_client *client)
 	return r < 0 ? r : go_through(iterator);
 }
 
+static int do_backup(struct subidd_client *client)
+{
+	struct subidd_backup_iterator *iterator = NULL;
+	const struct subidd_piece *piece;
+	int r = subidd_backup(client, &iterator);
+
+	if (r < 0)
+		return r;
+	do {
+		r = subidd_backup_iterator_next(iterator, &piece);
+	} while (r > 0);
+	subidd_backup_iterator_free(iterator);
+	return r;
+}
+
+static const char backup_stream[] =
+	"{\"continues\":true,\"parameters\":{\"offset\":0,\"size\":6,\"data\":\"Zm9v\"}}\0"
+	"{\"parameters\":{\"offset\":3,\"size\":6,\"data\":\"Zm9v\"}}";
 static const char list_stream[] = LIST_REPLY("\"continues\":true,") "\0" LIST_REPLY("");
 static const char foreign_stream[] = FOREIGN_REPLY("\"continues\":true,") "\0" FOREIGN_REPLY("");
 static const char events_stream[] = EVENTS_REPLY("\"continues\":true,",
@@ -209,6 +227,7 @@ static const struct {
 	{ do_list_foreign, { foreign_stream, sizeof(foreign_stream), 0 }, 0 },
 	{ do_history, { events_stream, sizeof(events_stream), 0 }, 0 },
 	{ do_monitor, { events_stream, sizeof(events_stream), 0 }, 0 },
+	{ do_backup, { backup_stream, sizeof(backup_stream), 0 }, 0 },
 	{ do_get, { REFUSAL, sizeof(REFUSAL), 0 }, -ENXIO },
 };
 
