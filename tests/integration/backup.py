@@ -176,7 +176,7 @@ def too_slow():
             except Refused as error:
                 assert "too many changes" in error.parameters["message"], error.parameters
         churn(client, 10, name)
-        equal(log.stat().st_size, 2 << 20, "log")
+        equal(log.stat().st_size, 4 << 20, "log")
         read(scratch, take(client))
 
 

@@ -136,7 +136,7 @@ static void test_given_up(void **state)
 	store_backup_end(store);
 	for (int i = 0; i < 3; i++)
 		add(store, 1);
-	assert_int_equal(log_size(), 2 << 20);
+	assert_int_equal(log_size(), STORE_LOG_SIZE);
 	assert_int_equal(store_backup_begin(store, &size), 0);
 	assert_int_equal(store_backup_read(store, 0, data, sizeof(data)), 0);
 	store_free(store);
@@ -155,7 +155,7 @@ static void test_tight(void **state)
 	assert_int_equal(store_backup_begin(store, &size), 0);
 	for (int i = 0; i < 1000 && r == 0; i++) {
 		add_events_on(store, 10, true);
-		assert_int_equal(log_size(), 2 << 20);
+		assert_int_equal(log_size(), STORE_LOG_SIZE);
 		r = store_backup_read(store, 0, data, sizeof(data));
 	}
 	assert_int_equal(r, -ECANCELED);

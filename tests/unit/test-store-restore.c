@@ -256,6 +256,26 @@ static void test_log(void **state)
 	assert_string_equal(rows(), "a:1:draining:1 b:2:draining:2 c:3:draining:3 ");
 }
 
+/* An older copy under a log that was begun with another one: the log is not its own. */
+static void test_log_of_another(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	make_both();
+	pid = fork();
+	if (pid == 0) {
+		add(open_store(), "c", 3);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	copy_file(BACKUP, DATABASE);
+	expect_refusal(STORE_E_LOST, "is not the file that the log");
+	expect_restored(DATABASE);
+	assert_string_equal(rows(), "a:1:draining:1 ");
+}
+
 static void test_legacy(void **state)
 {
 	static const char *const versions[] = {
@@ -275,7 +295,7 @@ static void test_legacy(void **state)
 
 		assert_int_equal(sqlite3_open(folder_path(&folder, BACKUP), &db), SQLITE_OK);
 		assert_int_equal(store_legacy_build(db, 0, (int64_t)i + 1), SQLITE_OK);
-		assert_int_equal(store_schema_sign(db, (int)i + 1), SQLITE_OK);
+		assert_int_equal(store_schema_sign(db, (int)i + 1, 0), SQLITE_OK);
 		assert_int_equal(sqlite3_exec(db, versions[i], NULL, NULL, NULL), SQLITE_OK);
 		sqlite3_close(db);
 		expect_restored(BACKUP);
@@ -475,9 +495,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_backup), TEST(test_older),  TEST(test_removed), TEST(test_empty_folder),
-		TEST(test_log),	   TEST(test_legacy), TEST(test_unfit),	  TEST(test_flipped),
-		TEST(test_cut),	   TEST(test_locked), TEST(test_crashes), TEST(test_crashes_on_own),
+		TEST(test_backup),
+		TEST(test_older),
+		TEST(test_removed),
+		TEST(test_empty_folder),
+		TEST(test_log),
+		TEST(test_log_of_another),
+		TEST(test_legacy),
+		TEST(test_unfit),
+		TEST(test_flipped),
+		TEST(test_cut),
+		TEST(test_locked),
+		TEST(test_crashes),
+		TEST(test_crashes_on_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
