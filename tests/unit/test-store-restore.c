@@ -1,166 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Restoring: what it makes of which file, and every point at which it can be cut off. */
+/* Restoring: what it makes of which file. */
 
-#include "store-folder.h"
+#include "restore-folder.h"
 
 #include "store-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#define BACKUP "backup"
-#define NOW (UINT64_C(1800000000) * 1000000) /* 2027-01-15T08:00:00Z */
 #define N_PAGES 12 /* of a database with next to nothing in it; the rest is kept in reserve */
-#define KEPT DATABASE ".before-restore-20270115T080000Z"
-
-static int steps_left = -1; /* before the process dies; -1: it lives */
-
-static void step(void)
-{
-	if (steps_left >= 0 && steps_left-- == 0)
-		_exit(9);
-}
-
-/* What the linker puts in the place of the calls that change files. */
-int __real_link(const char *from, const char *to);
-int __wrap_link(const char *from, const char *to);
-int __real_unlink(const char *path);
-int __wrap_unlink(const char *path);
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
-int __real_fsync(int fd);
-int __wrap_fsync(int fd);
-ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t at);
-ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t at);
-
-int __wrap_link(const char *from, const char *to)
-{
-	step();
-	return __real_link(from, to);
-}
-
-int __wrap_unlink(const char *path)
-{
-	step();
-	return __real_unlink(path);
-}
-
-int __wrap_rename(const char *from, const char *to)
-{
-	step();
-	return __real_rename(from, to);
-}
-
-int __wrap_fsync(int fd)
-{
-	step();
-	return __real_fsync(fd);
-}
-
-ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t at)
-{
-	step();
-	return __real_pwrite(fd, data, size, at);
-}
-
-static void add(struct store *store, const char *pod, uint32_t unit)
-{
-	struct allocation row = { .pool = "p", .range = { unit * 65536, 65536 } };
-	struct event event = { .kind = EVENT_ALLOCATED, .pool = "p", .range = row.range };
-
-	strcpy(row.pod, pod);
-	strcpy(event.pod, pod);
-	assert_int_equal(store_begin(store), 0);
-	assert_int_equal(store_insert(store, &row), 0);
-	assert_int_equal(store_insert_event(store, &event), 0);
-	assert_int_equal(store_commit(store), 0);
-}
-
-static void copy_file(const char *from, const char *to)
-{
-	size_t size;
-	_cleanup_(freep) char *data = file_bytes(folder_path(&folder, from), &size);
-
-	file_write(folder_path(&folder, to), data, size);
-}
-
-/* A daemon's folder with the pods a and b, and a backup that knows a alone. */
-static void make_both(void)
-{
-	struct store *store = open_store();
-
-	add(store, "a", 1);
-	store_free(store);
-	copy_file(DATABASE, BACKUP);
-	store = open_store();
-	add(store, "b", 2);
-	store_free(store);
-}
-
-static int restore(const char *name, char **ret_kept, char **ret_message)
-{
-	*ret_kept = NULL;
-	return store_restore(folder.path, folder_path(&folder, name), NOW, ret_kept, ret_message);
-}
-
-static void expect_restored(const char *name)
-{
-	_cleanup_(freep) char *message = NULL;
-	_cleanup_(freep) char *kept = NULL;
-
-	if (restore(name, &kept, &message) != 0)
-		fail_msg("%s", message);
-}
-
-/* NAME must be refused, for a reason with PART in it, and nothing changes. */
-static void expect_unfit(const char *name, int expected, const char *part)
-{
-	struct snapshot shot = take_snapshot();
-	_cleanup_(freep) char *message = NULL;
-	_cleanup_(freep) char *kept = NULL;
-	size_t n = shot.n;
-	int r = restore(name, &kept, &message);
-
-	assert_non_null(message);
-	if (r != expected || !strstr(message, part) || !strstr(message, name) ||
-	    strchr(message, '\n'))
-		fail_msg("%s: %d, %s", name, r, message);
-	assert_null(kept);
-	expect_untouched(&shot);
-	shot = take_snapshot();
-	assert_int_equal(shot.n, n);
-	expect_untouched(&shot);
-}
-
-static int add_row(const struct allocation *row, void *userdata)
-{
-	char *text = userdata;
-
-	sprintf(text + strlen(text), "%s:%u:%s:%llu ", row->pod, row->range.start / 65536,
-		allocation_state_names[row->state], (unsigned long long)row->release_order);
-	return 0;
-}
-
-/* The rows of the folder's database, which must be one that can be opened. */
-static const char *rows(void)
-{
-	struct store *store = open_store();
-	static char text[4096];
-
-	*text = 0;
-	assert_int_equal(store_each_from(store, 0, add_row, text), 0);
-	store_free(store);
-	return text;
-}
-
-static bool has_file(const char *name)
-{
-	return access(folder_path(&folder, name), F_OK) == 0;
-}
 
 static void test_backup(void **state)
 {
@@ -172,7 +22,7 @@ static void test_backup(void **state)
 
 	(void)state;
 	make_both();
-	assert_int_equal(restore(BACKUP, &kept, &message), 0);
+	assert_int_equal(restore_from(BACKUP, &kept, &message), 0);
 	assert_string_equal(strrchr(kept, '/') + 1, KEPT);
 	assert_true(has_file(KEPT));
 	assert_true(has_file(KEPT "-wal"));
@@ -191,7 +41,7 @@ static void test_backup(void **state)
 	store_free(store);
 	/* the one before can be had back, in the same second */
 	free(take_ptr(kept));
-	assert_int_equal(restore(KEPT, &kept, &message), 0);
+	assert_int_equal(restore_from(KEPT, &kept, &message), 0);
 	assert_true(has_file(DATABASE ".before-restore-20270115T080001Z"));
 	assert_string_equal(rows(), "a:1:draining:1 b:2:draining:2 ");
 }
@@ -201,7 +51,7 @@ static void test_older(void **state)
 {
 	(void)state;
 	make_both();
-	copy_file(BACKUP, DATABASE);
+	restore_copy(BACKUP, DATABASE);
 	expect_refusal(STORE_E_LOST, "older than it was");
 	expect_restored(DATABASE);
 	assert_string_equal(rows(), "a:1:draining:1 ");
@@ -217,7 +67,7 @@ static void test_removed(void **state)
 	assert_int_equal(unlink(folder_path(&folder, DATABASE)), 0);
 	expect_refusal(STORE_E_LOST, "is gone");
 	assert_int_equal(unlink(folder_path(&folder, DATABASE "-wal")), 0);
-	assert_int_equal(restore(BACKUP, &kept, &message), 0);
+	assert_int_equal(restore_from(BACKUP, &kept, &message), 0);
 	assert_null(kept);
 	assert_false(has_file(KEPT));
 	assert_string_equal(rows(), "a:1:draining:1 ");
@@ -244,7 +94,7 @@ static void test_log(void **state)
 	make_both();
 	pid = fork();
 	if (pid == 0) {
-		add(open_store(), "c", 3);
+		restore_add(open_store(), "c", 3);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -266,11 +116,11 @@ static void test_log_of_another(void **state)
 	make_both();
 	pid = fork();
 	if (pid == 0) {
-		add(open_store(), "c", 3);
+		restore_add(open_store(), "c", 3);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	copy_file(BACKUP, DATABASE);
+	restore_copy(BACKUP, DATABASE);
 	expect_refusal(STORE_E_LOST, "is not the file that the log");
 	expect_restored(DATABASE);
 	assert_string_equal(rows(), "a:1:draining:1 ");
@@ -351,7 +201,7 @@ static void test_flipped(void **state)
 
 		data[at] ^= 0x10;
 		file_write(folder_path(&folder, BACKUP), data, size);
-		r = restore(BACKUP, &kept, &message);
+		r = restore_from(BACKUP, &kept, &message);
 		n_refused += r == STORE_E_CORRUPT;
 		n++;
 		if (r != STORE_E_CORRUPT && r != STORE_E_FOREIGN)
@@ -385,129 +235,20 @@ static void test_locked(void **state)
 	(void)state;
 	make_both();
 	store = open_store();
-	assert_int_equal(restore(BACKUP, &kept, &message), STORE_E_LOCKED);
+	assert_int_equal(restore_from(BACKUP, &kept, &message), STORE_E_LOCKED);
 	assert_non_null(strstr(message, "another subidd uses"));
 	store_free(store);
 	assert_string_equal(rows(), "a:1:active:0 b:2:active:0 ");
-}
-
-/* Restores in a process that dies before its N-th step. Returns whether it came to its end. */
-static bool restore_for(const char *name, int n)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		_cleanup_(freep) char *message = NULL;
-		_cleanup_(freep) char *kept = NULL;
-
-		steps_left = n;
-		_exit(restore(name, &kept, &message) == 0 ? 0 : 1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 9 || WEXITSTATUS(status) == 0));
-	return WEXITSTATUS(status) == 0;
-}
-
-/* Returns 0, 1 or 2: the state as it was; it is refused until it is restored again; restored. */
-static int look(void)
-{
-	_cleanup_(freep) char *message = NULL;
-	struct store *store = NULL;
-	int r = store_open(folder.path, &store, &message);
-
-	store_free(store);
-	if (r == 0)
-		return strcmp(rows(), "a:1:draining:1 ") == 0 ? 2 : 0;
-	assert_int_equal(r, STORE_E_LOST);
-	assert_non_null(strstr(message, "run subidd --restore FILE again"));
-	return 1;
-}
-
-static void remove_all(void)
-{
-	struct snapshot shot = take_snapshot();
-
-	for (size_t i = 0; i < shot.n; i++) {
-		unlink(folder_path(&folder, shot.names[i]));
-		free(shot.names[i]);
-		free(shot.data[i]);
-	}
-	unlink(folder_path(&folder, "lock"));
-}
-
-static void test_crashes(void **state)
-{
-	int n_seen[3] = {}, last = 0;
-	bool is_over = false;
-
-	(void)state;
-	for (int n = 0; !is_over; n++) {
-		int what;
-
-		make_both();
-		is_over = restore_for(BACKUP, n);
-		what = look();
-		n_seen[what]++;
-		assert_true(what >= last); /* there is no way back */
-		last = what;
-		if (what == 0)
-			assert_string_equal(rows(), "a:1:active:0 b:2:active:0 ");
-		if (what == 1)
-			expect_unfit(DATABASE, STORE_E_LOST, "before-restore-TIME");
-		expect_restored(BACKUP);
-		assert_string_equal(rows(), "a:1:draining:1 ");
-		assert_true(has_file(KEPT));
-		assert_false(has_file(DATABASE ".new"));
-		assert_false(has_file(DATABASE ".restore"));
-		remove_all();
-	}
-	print_message("# %d as before, %d to be restored again, %d restored\n", n_seen[0],
-		      n_seen[1], n_seen[2]);
-	assert_true(n_seen[0] > 0 && n_seen[1] > 0 && n_seen[2] > 0);
-}
-
-/* The kept one has its log, wherever the restoring of the state's own database was cut off. */
-static void test_crashes_on_own(void **state)
-{
-	bool is_over = false;
-
-	(void)state;
-	for (int n = 0; !is_over; n++) {
-		pid_t pid;
-		int status;
-
-		make_both();
-		pid = fork();
-		if (pid == 0) {
-			add(open_store(), "c", 3);
-			_exit(0);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		is_over = restore_for(DATABASE, n);
-		expect_restored(has_file(KEPT "-wal") ? KEPT : DATABASE);
-		assert_string_equal(rows(), "a:1:draining:1 b:2:draining:2 c:3:draining:3 ");
-		remove_all();
-	}
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_backup),
-		TEST(test_older),
-		TEST(test_removed),
-		TEST(test_empty_folder),
-		TEST(test_log),
-		TEST(test_log_of_another),
-		TEST(test_legacy),
-		TEST(test_unfit),
-		TEST(test_flipped),
-		TEST(test_cut),
-		TEST(test_locked),
-		TEST(test_crashes),
-		TEST(test_crashes_on_own),
+		TEST(test_backup),	 TEST(test_older),  TEST(test_removed),
+		TEST(test_empty_folder), TEST(test_log),    TEST(test_log_of_another),
+		TEST(test_legacy),	 TEST(test_unfit),  TEST(test_flipped),
+		TEST(test_cut),		 TEST(test_locked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
