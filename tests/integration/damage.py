@@ -10,7 +10,7 @@ import subprocess
 
 from client import ALLOCATOR, Refused
 from faults import (DAMAGED, LOST, Account, digests, everything, expect_refused, expect_untouched, files_of,
-                    put_back, start_or_refuse)
+                    listing, put_back, start_or_refuse)
 from harness import UNIT, Daemon, Scratch, Skip, case, equal, main, run_subidd
 
 WAL = "allocations.db-wal"
