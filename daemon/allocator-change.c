@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define PRUNED_AT_ONCE 256   /* events, some milliseconds */
-#define UNINDEXED_MOST 16384 /* events, some milliseconds for whoever asks for a pod's */
+#define UNINDEXED_MOST 32768 /* events, ten milliseconds for whoever asks for a pod's */
 #define UNINDEXED_FEW 1024
 
 int allocator_failed(struct allocator *allocator, int r)

@@ -48,12 +48,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	do {
 		r = pacer->step(pacer->userdata);
 		at = now();
-	} while (r > 0 && pacer->is_at_work && at - began < PACER_SLICE_USEC);
+	} while (r == 1 && pacer->is_at_work && at - began < PACER_SLICE_USEC);
 	pacer->cost += at - began;
 	if (!pacer->is_at_work)
 		return 0;
 	if (r > 0)
-		return wait_until(pacer, at + PACER_PAUSE_USEC);
+		return wait_until(pacer, at + (uint64_t)r * PACER_PAUSE_USEC);
 	pacer->is_at_work = false;
 	pacer->done(r, pacer->userdata);
 	return 0;

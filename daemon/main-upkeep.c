@@ -15,7 +15,9 @@
 #define ACCURACY_USEC 1000			   /* the event loop's own is 250 ms */
 #define GAP_USEC (PASS_GAP_USEC + UINT64_C(10000)) /* the loop's clock may be some ms behind */
 #define EVENTS_PER_PRUNING 64			   /* some tenths of a millisecond */
-#define EVENTS_PER_INDEXING 128
+#define EVENTS_PER_INDEXING 128 /* a millisecond, which has time for so many pauses */
+#define INDEXING_PAUSES 10
+#define INDEXINGS_PER_ROUND 40 /* so that the next pass is not late */
 
 struct upkeep {
 	struct allocator *allocator;
@@ -28,10 +30,11 @@ struct upkeep {
 	uint64_t interval;
 	struct processes *processes; /* of the pass at work; NULL: draining and pruning are */
 	bool is_draining;
-	uint64_t began;	     /* us of the boot's clock, the pass at work */
-	uint64_t last_ended; /* the same */
-	uint64_t next_at;    /* us of CLOCK_BOOTTIME; when the timer is set to */
-	char blindness[160]; /* empty: sees everything */
+	unsigned int n_indexings; /* since the last pass */
+	uint64_t began;		  /* us of the boot's clock, the pass at work */
+	uint64_t last_ended;	  /* the same */
+	uint64_t next_at;	  /* us of CLOCK_BOOTTIME; when the timer is set to */
+	char blindness[160];	  /* empty: sees everything */
 	struct upkeep_facts facts;
 };
 
@@ -110,6 +113,7 @@ static void end_pass(struct upkeep *upkeep, int r)
 	clock_now(&now);
 	upkeep->last_ended = now.boot;
 	upkeep->is_draining = true;
+	upkeep->n_indexings = 0;
 }
 
 /* Returns whether there is more to do. */
@@ -141,7 +145,12 @@ static bool prune(struct upkeep *upkeep)
 
 static bool index_events(struct upkeep *upkeep)
 {
-	int r = allocator_index_events(upkeep->allocator, EVENTS_PER_INDEXING);
+	int r;
+
+	if (upkeep->n_indexings >= INDEXINGS_PER_ROUND)
+		return false;
+	upkeep->n_indexings++;
+	r = allocator_index_events(upkeep->allocator, EVENTS_PER_INDEXING);
 
 	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "cannot index events: %s",
@@ -172,11 +181,10 @@ static void schedule(struct upkeep *upkeep)
 		log_line(LOG_LEVEL_ERROR, "cannot set a timer: %s", strerror(-r));
 }
 
-/* A piece of the work. Returns whether there is more of it. */
+/* A piece of the work, as the pacer wants it. */
 static int step(void *userdata)
 {
 	struct upkeep *upkeep = userdata;
-	bool is_more;
 	int r;
 
 	if (upkeep->processes) {
@@ -185,11 +193,16 @@ static int step(void *userdata)
 			end_pass(upkeep, r);
 		return 1;
 	}
-	is_more = upkeep->is_draining || prune(upkeep) || index_events(upkeep);
-	if (upkeep->is_draining)
+	if (upkeep->is_draining) {
 		upkeep->is_draining = drain(upkeep);
+		r = 1;
+	} else if (prune(upkeep)) {
+		r = 1;
+	} else {
+		r = index_events(upkeep) ? INDEXING_PAUSES : 0;
+	}
 	upkeep->changed(upkeep->userdata);
-	return is_more;
+	return r;
 }
 
 static void on_done(int r, void *userdata)

@@ -5,7 +5,6 @@
 #include "store-private.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* What is not bound (an empty text, no range, no client, no process) is NULL. */
 static int bind_event(sqlite3_stmt *s, const struct event *e)
@@ -111,36 +110,37 @@ static int each(sqlite3_stmt *s, int bound, store_event_fn event, void *userdata
 	return store_end_use(s, r);
 }
 
-struct filter {
-	const struct event_query *query;
-	store_event_fn event;
-	void *userdata;
-};
-
-static int pass_if_wanted(const struct event *event, void *userdata)
-{
-	const struct filter *filter = userdata;
-	const struct event_query *query = filter->query;
-
-	if ((query->pod && strcmp(event->pod, query->pod) != 0) ||
-	    (query->has_id && (!*event->pod || !id_range_contains(event->range, query->id))))
-		return 0;
-	return filter->event(event, filter->userdata);
-}
-
 /* All events from FIRST to LAST that are wanted, one by one. */
 static int each_of_run(struct store *store, const struct event_query *query, uint64_t first,
 		       uint64_t last, store_event_fn event, void *userdata)
 {
 	sqlite3_stmt *s = store->statements[STATEMENT_EVENTS_OF_RUN];
-	struct filter filter = { query, event, userdata };
 	int r = SQLITE_OK;
 
 	store_bind_number(s, 1, first, &r);
 	store_bind_number(s, 2, last, &r);
 	store_bind_number(s, 3, query->since, &r);
 	store_bind_number(s, 4, query->until, &r);
-	return each(s, r, pass_if_wanted, &filter);
+	if (query->pod && r == SQLITE_OK)
+		r = sqlite3_bind_text(s, 5, query->pod, -1, SQLITE_STATIC);
+	if (query->has_id)
+		store_bind_number(s, 6, query->id, &r);
+	return each(s, r, event, userdata);
+}
+
+struct filter {
+	const struct event_query *query;
+	store_event_fn event;
+	void *userdata;
+};
+
+static int pass_if_it_holds_id(const struct event *event, void *userdata)
+{
+	const struct filter *filter = userdata;
+
+	if (!id_range_contains(event->range, filter->query->id))
+		return 0;
+	return filter->event(event, filter->userdata);
 }
 
 static int each_of_pod(struct store *store, const struct event_query *query, store_event_fn event,
@@ -154,7 +154,9 @@ static int each_of_pod(struct store *store, const struct event_query *query, sto
 	store_bind_number(s, 2, query->before, &r);
 	store_bind_number(s, 3, query->since, &r);
 	store_bind_number(s, 4, query->until, &r);
-	return each(s, r, pass_if_wanted, &filter);
+	if (query->has_id)
+		return each(s, r, pass_if_it_holds_id, &filter);
+	return each(s, r, event, userdata);
 }
 
 static int each_of_id(struct store *store, const struct event_query *query, store_event_fn event,

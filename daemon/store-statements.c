@@ -94,9 +94,11 @@ static const char *const sql[] = {
 		"SELECT " EVENT_COLUMNS " FROM event INDEXED BY event_pod"
 		" WHERE block IS NOT NULL AND pod = ?1 AND sequence < ?2 AND time BETWEEN ?3 AND ?4 ORDER BY sequence DESC",
 	[STATEMENT_EVENTS_OF_ID] = SIZES_AND_RANGES EVENTS_OF_ID,
-	[STATEMENT_EVENTS_OF_RUN] = "SELECT " EVENT_COLUMNS
-				    " FROM event WHERE sequence BETWEEN ?1 AND ?2"
-				    " AND time BETWEEN ?3 AND ?4 ORDER BY sequence DESC",
+	[STATEMENT_EVENTS_OF_RUN] =
+		"SELECT " EVENT_COLUMNS " FROM event WHERE sequence BETWEEN ?1 AND ?2"
+		" AND time BETWEEN ?3 AND ?4 AND (?5 IS NULL OR pod = ?5)"
+		" AND (?6 IS NULL OR (pod IS NOT NULL AND start <= ?6 AND start + count > ?6))"
+		" ORDER BY sequence DESC",
 	[STATEMENT_HAS_TIME] = "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_time"
 			       " WHERE block = ?1 AND time BETWEEN ?2 AND ?3)",
 	[STATEMENT_EVENTS_BETWEEN] = "SELECT " EVENT_COLUMNS

@@ -59,8 +59,8 @@ static void test_malformed(void **state)
 		"Zm-v",
 		"Zm_v",
 		"Zm9*",
-		"\xc3\xbc"
-		"9v",
+		("\xc3\xbc"
+		 "9v"),
 	};
 
 	(void)state;
