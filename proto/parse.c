@@ -21,7 +21,8 @@ struct parser {
 
 static void skip_space(struct parser *p)
 {
-	p->at += strspn(p->at, " \t\r\n");
+	while (*p->at == ' ' || *p->at == '\t' || *p->at == '\r' || *p->at == '\n')
+		p->at++;
 }
 
 /* Steps over one byte, and the spaces before it, if it is the one that is wanted. */
@@ -90,15 +91,12 @@ static char *take_string(struct parser *p, size_t *ret_length)
 	char *string = p->at, *to = p->at;
 
 	while (*p->at != '"') {
-		size_t plain = strcspn(p->at, "\"\\");
-
-		memmove(to, p->at, plain);
-		to += plain;
-		p->at += plain;
-		if (*p->at == '\\') {
-			p->at++;
-			to = take_escape(p, to);
+		if (*p->at != '\\') {
+			*to++ = *p->at++;
+			continue;
 		}
+		p->at++;
+		to = take_escape(p, to);
 	}
 	p->at++;
 	*to = 0;
@@ -109,11 +107,14 @@ static char *take_string(struct parser *p, size_t *ret_length)
 /* What is no integer, or one of more than 64 bits, is kept as it is written. */
 static struct json_object *parse_number(struct parser *p)
 {
-	char *text = p->at, *end = text + strspn(text, "0123456789+-.eE"), behind = *end;
+	char *text = p->at, *end = text, *stop, behind;
 	struct json_object *value;
 	long long number;
-	char *stop;
 
+	while ((*end >= '0' && *end <= '9') || *end == '-' || *end == '+' || *end == '.' ||
+	       (*end | 0x20) == 'e')
+		end++;
+	behind = *end;
 	*end = 0;
 	errno = 0;
 	number = strtoll(text, &stop, 10);
