@@ -114,16 +114,6 @@ const struct claim *claims_find(const struct claims *claims, struct id_range ran
 	return &claims->items[i];
 }
 
-bool claims_equal(const struct claims *a, const struct claims *b)
-{
-	if (a->n_items != b->n_items)
-		return false;
-	for (size_t i = 0; i < a->n_items; i++)
-		if (!id_range_equal(a->items[i].range, b->items[i].range))
-			return false;
-	return true;
-}
-
 void claims_done(struct claims *claims)
 {
 	free(claims->items);

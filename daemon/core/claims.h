@@ -48,7 +48,4 @@ void claims_draft_done(struct claims_draft *draft);
 /* The first claim in their order that overlaps the range, NULL if there is none. O(log n). */
 const struct claim *claims_find(const struct claims *claims, struct id_range range);
 
-/* Have both sets the same ranges? */
-bool claims_equal(const struct claims *a, const struct claims *b);
-
 void claims_done(struct claims *claims);

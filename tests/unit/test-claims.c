@@ -30,13 +30,12 @@ static const struct claim *find(const struct claims *claims, uint32_t start, uin
 static void test_empty(void **state)
 {
 	struct claims_draft draft = { 0 };
-	struct claims claims = { .n_items = 7 }, none = { 0 };
+	struct claims claims = { .n_items = 7 };
 
 	(void)state;
 	assert_int_equal(claims_draft_finish(&draft, &claims), 0);
 	assert_int_equal(claims.n_items, 0);
 	assert_null(find(&claims, 0, UINT32_MAX));
-	assert_true(claims_equal(&claims, &none));
 	claims_done(&claims);
 	claims_draft_done(&draft);
 }
@@ -151,34 +150,12 @@ static void test_walks(void **state)
 	}
 }
 
-static void test_equal(void **state)
-{
-	static const struct id_range ranges[] = { { 5, 5 }, { 5, 6 }, { 7, 1 } };
-	struct claims sets[8];
-
-	(void)state;
-	for (uint32_t set = 0; set < 8; set++) {
-		struct claims_draft draft = { 0 };
-
-		for (uint32_t i = 0; i < 3; i++)
-			if (set & 1u << i)
-				add(&draft, ranges[i].start, ranges[i].count, set, true);
-		assert_int_equal(claims_draft_finish(&draft, &sets[set]), 0);
-	}
-	for (uint32_t a = 0; a < 8; a++)
-		for (uint32_t b = 0; b < 8; b++)
-			assert_int_equal(claims_equal(&sets[a], &sets[b]), a == b);
-	for (uint32_t set = 0; set < 8; set++)
-		claims_done(&sets[set]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_walks),
-		cmocka_unit_test(test_equal),
 	};
 
 	return cmocka_run_group_tests_name("claims", tests, NULL, NULL);
