@@ -79,15 +79,6 @@ uint32_t allocator_n_draining(const struct allocator *allocator)
 	return allocator->derived.n_draining + allocator->derived.restored.is_unproven;
 }
 
-uint32_t allocator_n_foreign(const struct allocator *allocator)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < allocator->derived.n_pools; i++)
-		n += allocator->derived.maps[i].n_in_state[UNIT_FOREIGN];
-	return n;
-}
-
 /* Does the range touch a unit of the pool that no allocation explains? */
 static bool is_foreign(const struct allocator *allocator, size_t pool, struct id_range range)
 {

@@ -218,10 +218,9 @@ int allocator_drain(struct allocator *allocator, struct moment now);
 
 /*
  * Allocations that drain, and one more while all units do that no allocation speaks of, because the
- * database was restored; units of all pools that are foreign.
+ * database was restored.
  */
 uint32_t allocator_n_draining(const struct allocator *allocator);
-uint32_t allocator_n_foreign(const struct allocator *allocator);
 
 /*
  * Calls CLAIM for each claim that touches a foreign unit of the pool with that index, in the order
