@@ -300,13 +300,3 @@ const struct findings *kubelet_findings(const struct kubelet *kubelet, const cha
 
 	return folder ? &folder->findings : NULL;
 }
-
-struct kubelet_counts kubelet_count(const struct kubelet *kubelet)
-{
-	struct kubelet_counts counts = { .n_watches = kubelet->n_spots };
-	const struct pods_folder *folder;
-
-	TAILQ_FOREACH(folder, &kubelet->folders, link)
-	counts.n_pods += folder->n_pods;
-	return counts;
-}

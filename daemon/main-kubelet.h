@@ -60,9 +60,3 @@ void kubelet_distrust(struct kubelet *kubelet);
 
 /* What is wrong with a pool's folder and the files in it; NULL if it has none. */
 const struct findings *kubelet_findings(const struct kubelet *kubelet, const char *pool);
-
-/* What it holds: pods' folders, and inotify(7) watches. */
-struct kubelet_counts {
-	size_t n_pods, n_watches;
-};
-struct kubelet_counts kubelet_count(const struct kubelet *kubelet);

@@ -2,6 +2,7 @@
 #include "kubelet-rig.h"
 
 #include "kubelet-allocator.h"
+#include "main-kubelet-private.h"
 
 #include <ftw.h>
 #include <limits.h>
@@ -149,6 +150,16 @@ bool rig_claims(const struct kubelet_rig *rig, uint32_t start, uint32_t count)
 		if (claims->items[i].range.start == start && claims->items[i].range.count == count)
 			return true;
 	return false;
+}
+
+struct rig_held rig_held(const struct kubelet_rig *rig)
+{
+	struct rig_held held = { .n_watches = rig->kubelet->n_spots };
+	const struct pods_folder *folder;
+
+	TAILQ_FOREACH(folder, &rig->kubelet->folders, link)
+	held.n_pods += folder->n_pods;
+	return held;
 }
 
 void rig_break(struct kubelet_rig *rig)

@@ -61,6 +61,12 @@ bool rig_claims(const struct kubelet_rig *rig, uint32_t start, uint32_t count);
 /* The next call of the allocator that could change it fails, and what was not committed is lost. */
 void rig_break(struct kubelet_rig *rig);
 
+/* What the watcher holds: pods' folders, and inotify(7) watches. */
+struct rig_held {
+	size_t n_pods, n_watches;
+};
+struct rig_held rig_held(const struct kubelet_rig *rig);
+
 /* Runs the event loop until that is so, a few seconds at most. */
 void until_start(struct kubelet_rig *rig, const char *name, uint32_t unit);
 void until_findings(struct kubelet_rig *rig, size_t n);

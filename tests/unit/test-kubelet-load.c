@@ -106,7 +106,7 @@ static void test_no_watches(void **state)
 	n_left = 4;
 	rig_start(&rig);
 	assert_int_equal(n_active(&rig), 10);
-	assert_int_equal(kubelet_count(rig.kubelet).n_watches, 4);
+	assert_int_equal(rig_held(&rig).n_watches, 4);
 	assert_int_equal(kubelet_set_interval(rig.kubelet, 20 * 1000), 0);
 	for (uint32_t i = 0; i < 10; i++)
 		pod_give(&rig, name_of(i), 22 + i);
@@ -114,7 +114,7 @@ static void test_no_watches(void **state)
 		until_start(&rig, name_of(i), 22 + i);
 	n_left = -1;
 	assert_int_equal(kubelet_scan(rig.kubelet), 0);
-	assert_int_equal(kubelet_count(rig.kubelet).n_watches, 11);
+	assert_int_equal(rig_held(&rig).n_watches, 11);
 	rig_drop(&rig);
 }
 
@@ -212,11 +212,10 @@ static void test_churn(void **state)
 	settle(&rig);
 	assert_true(is_level(&rig));
 	assert_int_equal(kubelet_findings(rig.kubelet, POOL)->n_items, 0);
-	assert_int_equal(kubelet_count(rig.kubelet).n_watches,
-			 kubelet_count(rig.kubelet).n_pods + 1);
+	assert_int_equal(rig_held(&rig).n_watches, rig_held(&rig).n_pods + 1);
 	print_message("# %zu taken over, %zu gone, %zu pods, in %zu calls\n",
-		      rig_count(&rig).n_adopted, rig_count(&rig).n_vanished,
-		      kubelet_count(rig.kubelet).n_pods, rig_count(&rig).n_calls);
+		      rig_count(&rig).n_adopted, rig_count(&rig).n_vanished, rig_held(&rig).n_pods,
+		      rig_count(&rig).n_calls);
 	rig_drop(&rig);
 }
 

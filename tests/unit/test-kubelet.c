@@ -33,8 +33,8 @@ static void test_start(void **state)
 	assert_int_equal(n_active(&rig), 3);
 	assert_int_equal(kubelet_findings(rig.kubelet, POOL)->n_items, 0);
 	assert_null(kubelet_findings(rig.kubelet, OTHER_POOL));
-	assert_int_equal(kubelet_count(rig.kubelet).n_pods, 5);
-	assert_int_equal(kubelet_count(rig.kubelet).n_watches, 6);
+	assert_int_equal(rig_held(&rig).n_pods, 5);
+	assert_int_equal(rig_held(&rig).n_watches, 6);
 	assert_true(rig_count(&rig).n_changed >= 1);
 	settle(&rig);
 	assert_int_equal(rig_count(&rig).n_adopted, 3);
@@ -79,8 +79,8 @@ static void test_moved_in(void **state)
 	assert_int_equal(rename(pod_path(&rig, "b", NULL), folder_path(&rig.folder, "out")), 0);
 	until_start(&rig, "b", 0);
 	settle(&rig);
-	assert_int_equal(kubelet_count(rig.kubelet).n_watches, 1);
-	assert_int_equal(kubelet_count(rig.kubelet).n_pods, 0);
+	assert_int_equal(rig_held(&rig).n_watches, 1);
+	assert_int_equal(rig_held(&rig).n_pods, 0);
 	rig_drop(&rig);
 }
 
@@ -131,7 +131,7 @@ static void test_folder_anew(void **state)
 	until_start(&rig, "a", 0);
 	settle(&rig);
 	assert_int_equal(n_active(&rig), 0);
-	assert_int_equal(kubelet_count(rig.kubelet).n_pods, 0);
+	assert_int_equal(rig_held(&rig).n_pods, 0);
 	rig_drop(&rig);
 }
 
