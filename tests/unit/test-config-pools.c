@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "scratch.h"
+#include "config-rig.h"
 
 #include "cleanup.h"
 
@@ -12,38 +12,6 @@
 
 #include <cmocka.h>
 
-#define MAIN_FILE "/etc/subidd/subidd.conf"
-#define DROP_IN(name) "/etc/subidd/subidd.conf.d/" name
-
-static int make(void **state)
-{
-	struct scratch *scratch = calloc(1, sizeof(*scratch));
-
-	assert_non_null(scratch);
-	scratch_make(scratch);
-	*state = scratch;
-	return 0;
-}
-
-static int drop(void **state)
-{
-	scratch_remove(*state);
-	free(*state);
-	return 0;
-}
-
-static struct config load(const struct scratch *scratch)
-{
-	struct config_error error = { 0 };
-	struct config config = { 0 };
-	int r = config_load(NULL, scratch->root, &config, &error);
-
-	if (r < 0)
-		print_error("# line %u: %s\n", error.line, error.message);
-	assert_int_equal(r, 0);
-	return config;
-}
-
 /* The lower bounds, and back to the defaults. */
 static void test_numbers(void **state)
 {
@@ -52,7 +20,7 @@ static void test_numbers(void **state)
 	scratch_write(*state, MAIN_FILE,
 		      "[Daemon]\nReuseDelaySec=0\nScanIntervalSec=1\nBlindDrainSec=1\n"
 		      "HistoryDays=1\nHistoryEvents=1\n[Pool a]\nKubeletPodsDirectory=/a\n");
-	config = load(*state);
+	config = config_of(*state);
 	assert_int_equal(config.reuse_delay_sec, 0);
 	assert_int_equal(config.scan_interval_sec, 1);
 	assert_int_equal(config.blind_drain_sec, 1);
@@ -62,7 +30,7 @@ static void test_numbers(void **state)
 	scratch_write(*state, DROP_IN("a.conf"),
 		      "[Daemon]\nReuseDelaySec=\nScanIntervalSec=\nBlindDrainSec=\n"
 		      "HistoryDays=\nHistoryEvents=\n[Pool a]\nKubeletPodsDirectory=\n");
-	config = load(*state);
+	config = config_of(*state);
 	assert_int_equal(config.reuse_delay_sec, 0);
 	assert_int_equal(config.scan_interval_sec, 10);
 	assert_int_equal(config.blind_drain_sec, 600);
@@ -70,20 +38,6 @@ static void test_numbers(void **state)
 	assert_int_equal(config.history_events, 1000000);
 	assert_null(config.pools[0].kubelet_pods);
 	config_done(&config);
-}
-
-static void expect_refusal(const struct scratch *scratch, const char *file, uint32_t line,
-			   const char *message)
-{
-	struct config_error error = { 0 };
-	struct config config = { 0 };
-
-	assert_int_equal(config_load(NULL, scratch->root, &config, &error), -EINVAL);
-	assert_string_equal(error.file, scratch_path(scratch, file));
-	assert_int_equal(error.line, line);
-	if (!strstr(error.message, message))
-		fail_msg("%s", error.message);
-	config_error_done(&error);
 }
 
 /* Two pools may not share a folder of pods, however it is written. */
@@ -144,9 +98,9 @@ static void test_too_many_pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_numbers, make, drop),
-		cmocka_unit_test_setup_teardown(test_pods_folders, make, drop),
-		cmocka_unit_test_setup_teardown(test_too_many_pools, make, drop),
+		cmocka_unit_test_setup_teardown(test_numbers, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_pods_folders, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_pools, config_setup, config_teardown),
 	};
 
 	return cmocka_run_group_tests_name("config-pools", tests, NULL, NULL);

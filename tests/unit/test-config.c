@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "scratch.h"
+#include "config-rig.h"
 
 #include "cleanup.h"
 
@@ -12,41 +12,9 @@
 
 #include <cmocka.h>
 
-#define MAIN_FILE "/etc/subidd/subidd.conf"
-#define DROP_IN(name) "/etc/subidd/subidd.conf.d/" name
-
-static int make(void **state)
-{
-	struct scratch *scratch = calloc(1, sizeof(*scratch));
-
-	assert_non_null(scratch);
-	scratch_make(scratch);
-	*state = scratch;
-	return 0;
-}
-
-static int drop(void **state)
-{
-	scratch_remove(*state);
-	free(*state);
-	return 0;
-}
-
-static struct config load(const struct scratch *scratch)
-{
-	struct config_error error = { 0 };
-	struct config config = { 0 };
-	int r = config_load(NULL, scratch->root, &config, &error);
-
-	if (r < 0)
-		print_error("# line %u: %s\n", error.line, error.message);
-	assert_int_equal(r, 0);
-	return config;
-}
-
 static void test_no_file(void **state)
 {
-	struct config config = load(*state);
+	struct config config = config_of(*state);
 
 	assert_int_equal(config.n_pools, 1);
 	assert_string_equal(config.pools[0].name, "kubelet");
@@ -81,7 +49,7 @@ static void test_all_keys(void **state)
 		"[Pool other.1]\nOwner=containers\nRules=kubelet\nSource=getsubids\n"
 		"IdsPerPod=131072\nMaxPods=5\nKubeletConfig=/etc/kubelet.yaml\n"
 		"AllowAccountOverlap=yes\nKubeletPodsDirectory=/var/lib/kubelet/pods\n[Pool containers]\n[Pool kubelet]\n");
-	config = load(*state);
+	config = config_of(*state);
 	assert_int_equal(config.n_allow_users, 3);
 	assert_string_equal(config.allow_users[0], "crio");
 	assert_string_equal(config.allow_users[1], "1000");
@@ -124,7 +92,7 @@ static void test_drop_ins(void **state)
 		      "AllowUsers=c\nAllowGroups=h\n");
 	scratch_write(*state, DROP_IN("30-c.conf.bak"), "nonsense\n");
 	scratch_write(*state, DROP_IN(".hidden.conf"), "nonsense\n");
-	config = load(*state);
+	config = config_of(*state);
 	assert_int_equal(config.n_pools, 1);
 	assert_int_equal(config.pools[0].max_pods, 7);
 	assert_int_equal(config.pools[0].unit, 131072);
@@ -174,7 +142,7 @@ static void test_syntax(void **state)
 		struct config config;
 
 		scratch_write(*state, MAIN_FILE, texts[i]);
-		config = load(*state);
+		config = config_of(*state);
 		assert_int_equal(config.n_pools, 1);
 		assert_string_equal(config.pools[0].name, "a");
 		assert_int_equal(config.pools[0].max_pods, 5);
@@ -189,7 +157,7 @@ static void test_lengths(void **state)
 
 	snprintf(text, sizeof(text), "[Pool %064d]\nKubeletConfig=/%0184d\n", 1, 1);
 	scratch_write(*state, MAIN_FILE, text);
-	config = load(*state);
+	config = config_of(*state);
 	assert_int_equal(strlen(config.pools[0].name), 64);
 	assert_int_equal(strlen(config.pools[0].kubelet_config), 185);
 	config_done(&config);
@@ -285,20 +253,6 @@ static void test_refusals(void **state)
 	}
 }
 
-static void expect_refusal(const struct scratch *scratch, const char *file, uint32_t line,
-			   const char *message)
-{
-	struct config_error error = { 0 };
-	struct config config = { 0 };
-
-	assert_int_equal(config_load(NULL, scratch->root, &config, &error), -EINVAL);
-	assert_string_equal(error.file, scratch_path(scratch, file));
-	assert_int_equal(error.line, line);
-	if (!strstr(error.message, message))
-		fail_msg("%s", error.message);
-	config_error_done(&error);
-}
-
 /* libinih would cut all of these without a word. */
 static void test_cut(void **state)
 {
@@ -328,15 +282,15 @@ static void test_files_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_no_file, make, drop),
-		cmocka_unit_test_setup_teardown(test_all_keys, make, drop),
-		cmocka_unit_test_setup_teardown(test_drop_ins, make, drop),
-		cmocka_unit_test_setup_teardown(test_explicit_file, make, drop),
-		cmocka_unit_test_setup_teardown(test_syntax, make, drop),
-		cmocka_unit_test_setup_teardown(test_lengths, make, drop),
-		cmocka_unit_test_setup_teardown(test_refusals, make, drop),
-		cmocka_unit_test_setup_teardown(test_cut, make, drop),
-		cmocka_unit_test_setup_teardown(test_files_refused, make, drop),
+		cmocka_unit_test_setup_teardown(test_no_file, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_all_keys, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_drop_ins, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_explicit_file, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_syntax, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_lengths, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_cut, config_setup, config_teardown),
+		cmocka_unit_test_setup_teardown(test_files_refused, config_setup, config_teardown),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
