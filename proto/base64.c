@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define PADDING 64 /* the index of the digit */
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
 void base64_encode(const void *data, size_t size, char *ret)
 {
@@ -20,8 +22,8 @@ void base64_encode(const void *data, size_t size, char *ret)
 			group |= bytes[i + 2];
 		*ret++ = digits[group >> 18];
 		*ret++ = digits[group >> 12 & 63];
-		*ret++ = i + 1 < size ? digits[group >> 6 & 63] : '=';
-		*ret++ = i + 2 < size ? digits[group & 63] : '=';
+		*ret++ = digits[i + 1 < size ? group >> 6 & 63 : PADDING];
+		*ret++ = digits[i + 2 < size ? group & 63 : PADDING];
 	}
 	*ret = 0;
 }

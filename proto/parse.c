@@ -81,7 +81,9 @@ static char *take_escape(struct parser *p, char *to)
 
 	if (c == 'u')
 		return take_code_point(p, to);
-	*to++ = letter ? meanings[letter - letters] : c;
+	if (letter)
+		c = meanings[letter - letters];
+	*to++ = c;
 	return to;
 }
 
