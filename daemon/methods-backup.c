@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-#define BYTES_PER_REPLY (12 * STORE_BACKUP_UNIT)
+#define BYTES_PER_REPLY (UINT64_C(12) * STORE_BACKUP_UNIT)
 
 struct backup {
 	struct methods *methods;
