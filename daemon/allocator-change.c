@@ -109,8 +109,9 @@ static int commit_batch(struct allocator *allocator, uint64_t *ret_last)
 	uint64_t last;
 	int r = prune_batch(allocator);
 
-	if (r == 0)
-		r = store_last_event(allocator->store, &last);
+	if (r < 0)
+		return r;
+	r = store_last_event(allocator->store, &last);
 	if (r < 0)
 		return r;
 	if (allocator->n_events > 0)
