@@ -51,8 +51,7 @@ static int draft_open(struct draft *draft, const char *path)
 		complain("%s is there and no regular file", path);
 		return -1;
 	}
-	if (asprintf(&draft->draft, "%s.XXXXXX", path) < 0)
-		check_memory(draft->draft = NULL);
+	draft->draft = text_make("%s.XXXXXX", path);
 	draft->fd = mkostemp(draft->draft, O_CLOEXEC); /* mode 0600 */
 	if (draft->fd >= 0)
 		return 0;

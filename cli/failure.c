@@ -105,7 +105,6 @@ static char *parameter_hint(struct context *context)
 static char *exhausted_hint(const struct context *context)
 {
 	static const char *const held[] = { "active", "draining", "waiting", "foreign" };
-	_cleanup_(freep) char *hint = NULL;
 	int64_t free_units = 0, draining = 0, waiting = 0, n;
 
 	if (subidd_client_error_int(context->client, "capacity", &free_units) < 0)
@@ -122,11 +121,8 @@ static char *exhausted_hint(const struct context *context)
 			    "are gone");
 	if (free_units <= 0)
 		return copy("release pods that are gone, or give the pool's owner a larger range");
-	if (asprintf(&hint,
-		     "%" PRId64 " are free, but not as many side by side as --count asks for",
-		     free_units) < 0)
-		check_memory(hint = NULL);
-	return take_ptr(hint);
+	return text_make("%" PRId64 " are free, but not as many side by side as --count asks for",
+			 free_units);
 }
 
 /* What to do after an error of the daemon, NULL if nothing comes to mind. */

@@ -51,10 +51,8 @@ enum exit_status options_refuse(const struct verb *verb, const char *format, ...
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&message, format, arguments) < 0)
-		message = NULL;
+	message = text_make_v(format, arguments);
 	va_end(arguments);
-	check_memory(message);
 	complain("%s; see subidctl %s%s--help", message, verb ? verb->name : "", verb ? " " : "");
 	return STATUS_USAGE;
 }

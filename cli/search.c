@@ -81,21 +81,17 @@ char *search_explain(struct context *context, const struct search *search, uint6
 {
 	_cleanup_(subidd_status_freep) struct subidd_status *status = NULL;
 	const struct subidd_pool *pool = NULL;
-	char time[TIME_TEXT_SIZE], *text = NULL;
-	int r;
+	char time[TIME_TEXT_SIZE];
 
 	if (!at && subidd_get_status(context->client, &status) == 0)
 		pool = find_pool(status, search->id);
 	if (at)
-		r = asprintf(&text, "%s %u was no pod's at %s, as far as is known", search->kind,
-			     search->id, time_text(at, time));
-	else if (pool)
-		r = asprintf(&text, "%s %u is no pod's, but lies in the pool %s", search->kind,
-			     search->id, pool->name);
-	else
-		r = asprintf(&text, "%s %u is the host's own: in no pool", search->kind,
-			     search->id);
-	return check_memory(r < 0 ? NULL : text);
+		return text_make("%s %u was no pod's at %s, as far as is known", search->kind,
+				 search->id, time_text(at, time));
+	if (pool)
+		return text_make("%s %u is no pod's, but lies in the pool %s", search->kind,
+				 search->id, pool->name);
+	return text_make("%s %u is the host's own: in no pool", search->kind, search->id);
 }
 
 void search_print_json(const char *name, const struct search *search)

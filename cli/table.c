@@ -37,10 +37,8 @@ void table_add(struct table *table, enum colour colour, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	text = text_make_v(format, arguments);
 	va_end(arguments);
-	check_memory(text);
 	if (table->n_cells == table->capacity) {
 		table->capacity = table->capacity ? table->capacity * 2 : 64;
 		table->cells = check_memory(

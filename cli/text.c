@@ -4,7 +4,6 @@
 #include "cleanup.h"
 #include "verb.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -91,6 +90,24 @@ void *check_memory(void *pointer)
 		exit(STATUS_REFUSED);
 	}
 	return pointer;
+}
+
+char *text_make_v(const char *format, va_list arguments)
+{
+	char *text;
+
+	return check_memory(vasprintf(&text, format, arguments) < 0 ? NULL : text);
+}
+
+char *text_make(const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = text_make_v(format, arguments);
+	va_end(arguments);
+	return text;
 }
 
 const char *time_text(uint64_t usec, char text[TIME_TEXT_SIZE])

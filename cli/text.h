@@ -3,6 +3,7 @@
 
 /* Text for people: safe on a terminal, coloured where that is wanted. */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +26,12 @@ const char *colour_end(enum colour colour);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Leaves the program if POINTER is NULL, for lack of memory, and returns it. */
-void *check_memory(void *pointer);
+void *check_memory(void *pointer) __attribute__((returns_nonnull));
+
+/* printf(3) into memory; leaves the program if there is none. */
+char *text_make(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+char *text_make_v(const char *format, va_list arguments)
+	__attribute__((format(printf, 1, 0), returns_nonnull));
 
 #define TIME_TEXT_SIZE 32
 
