@@ -53,6 +53,7 @@
 static const char *const sql[] = {
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
 	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_MARK] = "SAVEPOINT request",
 	[STATEMENT_KEEP] = "RELEASE request",
 	[STATEMENT_UNDO] = "ROLLBACK TO request",

@@ -167,7 +167,12 @@ int store_begin(struct store *store)
 
 	if (r == 0)
 		r = run(store, STATEMENT_BEGIN);
-	return r < 0 ? r : store_log_begin(store);
+	if (r < 0)
+		return r;
+	r = store_log_begin(store);
+	if (r < 0 && store_in_transaction(store))
+		run(store, STATEMENT_ROLLBACK);
+	return r;
 }
 
 /* The marker only helps to find out later that something was lost: it is no part of a commit. */

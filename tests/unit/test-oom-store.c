@@ -248,6 +248,36 @@ static void test_request(void **state)
 	oom_loop(OOM_ALL, request, check_request, 3);
 }
 
+/* The first request of a log, which has more to write than the others. */
+static bool begin_log(void)
+{
+	bool ok = try_allocate("a", 0) == 0;
+
+	return (!allocator_is_pending(allocator) || allocator_commit(allocator) == 0) && ok;
+}
+
+/* Whatever failed: the next one works, in the same daemon. */
+static void check_log(void)
+{
+	uint64_t size;
+
+	assert_int_equal(try_allocate("a", 0), 0);
+	give_back("a");
+	commit();
+	assert_int_equal(allocator_backup_begin(allocator, &size), 0); /* it brings the log home */
+	allocator_backup_end(allocator);
+	oom_keep_blocks();
+}
+
+static void test_log(void **state)
+{
+	(void)state;
+	set_pool(U, 3 * U, U);
+	commit();
+	check_log();
+	oom_loop(OOM_ALL, begin_log, check_log, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_history),
 		cmocka_unit_test_setup_teardown(test_changes, allocator_setup, allocator_teardown),
 		cmocka_unit_test_setup_teardown(test_request, allocator_setup, allocator_teardown),
+		cmocka_unit_test_setup_teardown(test_log, allocator_setup, allocator_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
