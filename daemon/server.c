@@ -19,7 +19,10 @@
 #define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
 #define COMMIT_USEC 2000      /* nor clients with much work */
 
-/* Who may only look waits for those who may change something, and for their commit. */
+/*
+ * Who may only look waits for those who may change something, and for their commit; but not without
+ * an end.
+ */
 enum { COMMIT_PRIORITY = SD_EVENT_PRIORITY_NORMAL + 10, READERS_PRIORITY };
 
 const struct server_limits server_default_limits = {
@@ -100,6 +103,8 @@ static void on_worked(void *userdata)
 	struct server *server = userdata;
 	uint64_t now = turns_now();
 
+	turns_hurry(&server->writers, now);
+	turns_hurry(&server->readers, now);
 	if (!must_hold(server))
 		return;
 	if (server->n_events_pending++ == 0)
