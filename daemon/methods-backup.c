@@ -2,7 +2,8 @@
 
 /*
  * Backup: a stream of pieces of the database. It begins when nothing is pending, so that it has all
- * that was answered before; only one is made at a time.
+ * that was answered before; where changes never cease, that is between a commit and the replies
+ * that waited for it. Only one is made at a time.
  */
 
 #include "methods-private.h"
@@ -17,7 +18,8 @@
 struct backup {
 	struct methods *methods;
 	struct varlink_call *call;
-	bool is_begun;
+	bool is_tried; /* to begin */
+	int result;    /* of that */
 	uint64_t offset, size;
 	char data[BYTES_PER_REPLY];
 	char text[BASE64_SIZE(BYTES_PER_REPLY)];
@@ -27,39 +29,41 @@ static void backup_free(void *userdata)
 {
 	struct backup *backup = userdata;
 
-	if (backup->is_begun)
+	if (backup->is_tried && backup->result == 0)
 		allocator_backup_end(backup->methods->allocator);
 	backup->methods->backup = NULL;
 	free(backup);
 }
 
-static int begin(struct backup *backup)
+static void try_to_begin(struct backup *backup)
 {
-	int r = allocator_backup_begin(backup->methods->allocator, &backup->size);
+	struct allocator *allocator = backup->methods->allocator;
 
-	backup->is_begun = r == 0;
-	return r;
+	if (backup->is_tried || allocator_is_pending(allocator))
+		return;
+	backup->is_tried = true;
+	backup->result = allocator_backup_begin(allocator, &backup->size);
 }
 
 static int next_piece(struct varlink_call *call, void *userdata)
 {
 	struct backup *backup = userdata;
-	struct allocator *allocator = backup->methods->allocator;
 	struct json_object *parameters;
 	uint64_t n;
-	int r = 0;
+	int r;
 
-	if (!backup->is_begun && allocator_is_pending(allocator)) {
+	try_to_begin(backup);
+	if (!backup->is_tried) {
 		varlink_wait(call);
 		return 0;
 	}
-	if (!backup->is_begun)
-		r = begin(backup);
+	r = backup->result;
 	n = backup->size - backup->offset;
 	if (n > BYTES_PER_REPLY)
 		n = BYTES_PER_REPLY;
 	if (r == 0)
-		r = allocator_backup_read(allocator, backup->offset, backup->data, n);
+		r = allocator_backup_read(backup->methods->allocator, backup->offset, backup->data,
+					  n);
 	if (r < 0)
 		return methods_refuse_store(backup->methods, call);
 	base64_encode(backup->data, n, backup->text);
@@ -97,6 +101,8 @@ int methods_handle_backup(struct varlink_call *call, const void *parameters, voi
 
 void methods_continue_backup(struct methods *methods)
 {
-	if (methods->backup)
-		varlink_continue(methods->backup->call);
+	if (!methods->backup)
+		return;
+	try_to_begin(methods->backup);
+	varlink_continue(methods->backup->call);
 }
