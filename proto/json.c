@@ -80,9 +80,3 @@ int json_add_bool(struct json_object *object, const char *name, bool value)
 {
 	return json_add(object, name, json_object_new_boolean(value));
 }
-
-const char *json_text(struct json_object *object, size_t *ret_length)
-{
-	return json_object_to_json_string_length(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_length);
-}

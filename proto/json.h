@@ -6,7 +6,7 @@
  *
  * json-c 0.16 accepts more than RFC 8259 even when told to be strict (duplicate keys, single
  * quotes, NaN, raw control characters, lone surrogates, overlong UTF-8), and does not survive a
- * lack of memory in its parser, so texts are scanned and parsed here.
+ * lack of memory in its parser and printer, so texts are scanned, parsed and printed here.
  */
 
 #include <json-c/json.h>
@@ -88,5 +88,8 @@ int json_add_string(struct json_object *object, const char *name, const char *va
 int json_add_int(struct json_object *object, const char *name, int64_t value);
 int json_add_bool(struct json_object *object, const char *name, bool value);
 
-/* The compact text of an object, owned by the object; NULL if there is no memory for it. */
+/*
+ * The compact text of an object, which the object owns until it is asked for it again; NULL if there
+ * is no memory for all of it.
+ */
 const char *json_text(struct json_object *object, size_t *ret_length);

@@ -10,7 +10,7 @@
 
 /* What is printed of a value. */
 struct printed {
-	int size;
+	size_t size;
 	char text[];
 };
 
@@ -99,15 +99,6 @@ void json_write_bool(struct json_writer *writer, const char *name, bool value)
 	put_text(writer, value ? "true" : "false");
 }
 
-static int print(struct json_object *object, struct printbuf *out, int level, int flags)
-{
-	const struct printed *printed = json_object_get_userdata(object);
-
-	(void)level;
-	(void)flags;
-	return printbuf_memappend(out, printed->text, printed->size);
-}
-
 static void drop(struct json_object *object, void *userdata)
 {
 	(void)object;
@@ -128,12 +119,22 @@ struct json_object *json_write_end(struct json_writer *writer, bool as_list)
 		free(printed);
 		return NULL;
 	}
-	printed->size = (int)size;
+	printed->size = size;
 	printed->text[0] = '[';
 	memcpy(printed->text + as_list, writer->text, writer->size);
 	printed->text[writer->size + as_list] = '}';
 	if (as_list)
 		printed->text[size - 1] = ']';
-	json_object_set_serializer(object, print, printed, drop);
+	json_object_set_userdata(object, printed, drop);
 	return take_ptr(object);
+}
+
+const char *json_written(struct json_object *value, size_t *ret_length)
+{
+	const struct printed *printed = json_object_get_userdata(value);
+
+	if (!printed)
+		return NULL;
+	*ret_length = printed->size;
+	return printed->text;
 }

@@ -33,3 +33,6 @@ void json_write_bool(struct json_writer *writer, const char *name, bool value);
  * it. As the only element of an array, if AS_LIST. NULL without memory, or if it had no room.
  */
 struct json_object *json_write_end(struct json_writer *writer, bool as_list);
+
+/* The text that json_write_end() made VALUE of; NULL if it is another one. */
+const char *json_written(struct json_object *value, size_t *ret_length);

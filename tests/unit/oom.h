@@ -11,7 +11,7 @@
 
 /*
  * Which allocations fail: all, only those that the program itself asks for, or all but json-c's.
- * json-c 0.16 cannot stand it: its parser dereferences NULL, and its printer leaves pieces out.
+ * json-c 0.16 cannot stand it: its own parser dereferences NULL, and its printer leaves pieces out.
  */
 enum oom_scope { OOM_ALL, OOM_OWN, OOM_ALL_BUT_JSON };
 

@@ -43,8 +43,6 @@ WRAP(int, json_object_array_add, -1, (struct json_object * array, struct json_ob
 WRAP(int, json_object_object_add, -1,
      (struct json_object * object, const char *name, struct json_object *value),
      (object, name, value))
-WRAP(const char *, json_object_to_json_string_length, NULL,
-     (struct json_object * object, int flags, size_t *ret_length), (object, flags, ret_length))
 WRAP(struct json_tokener *, json_tokener_new_ex, NULL, (int depth), (depth))
 
 static int do_allocate(struct subidd_client *client)
