@@ -19,15 +19,21 @@ int allocator_failed(struct allocator *allocator, int r)
 	return r;
 }
 
+/* What is there beyond that which is known to be durable is nothing to answer for until it is. */
 static int reopen(struct allocator *allocator)
 {
+	uint64_t last_event = 0;
 	int r = store_reopen(allocator->store);
 
 	if (r == 0)
-		r = store_last_event(allocator->store, &allocator->last_event);
-	if (r == 0)
-		allocator->must_reopen = false;
-	return r;
+		r = store_last_event(allocator->store, &last_event);
+	if (r == 0 && last_event != allocator->last_event)
+		r = store_settle(allocator->store);
+	if (r < 0)
+		return r;
+	allocator->last_event = last_event;
+	allocator->must_reopen = false;
+	return 0;
 }
 
 int allocator_ready(struct allocator *allocator)
@@ -123,8 +129,8 @@ static int commit_batch(struct allocator *allocator, uint64_t *ret_last)
 }
 
 /*
- * A commit that failed may be there all the same: the store is opened again, which brings home what
- * it has, and its last event tells.
+ * A commit that failed may be there all the same: the store is opened again, and its last event
+ * tells.
  */
 int allocator_commit(struct allocator *allocator)
 {

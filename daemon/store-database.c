@@ -204,6 +204,9 @@ static int open_current(struct store *store, const struct store_head *head,
 	if (r == 0)
 		r = check_age(store, marker, ret_message);
 	store_log_attach(store, is_whole);
+	/* on a disk that takes nothing, what is known can still be asked for */
+	if (r == 0)
+		store_settle(store);
 	return r;
 }
 
@@ -229,7 +232,8 @@ int store_database_open(struct store *store, const struct store_marker *marker, 
 		r = open_current(store, &head, marker, ret_message);
 	store->is_usable = r == 0;
 	if (r == 0)
-		store->durable_event = store->derived.last_event;
+		store->durable_event = store->is_log_new ? store->derived.last_event
+							 : marker->last_event;
 	return r;
 }
 

@@ -5,7 +5,9 @@
  *
  * A log is good only with the database that it was begun with: replayed over another copy it makes
  * a mixture that can look sound. So the first commit of each log raises a number in the database's
- * header. While that log lasts, the file itself has that number or the one before.
+ * header. While that log lasts, the file itself has that number or the one before. A log that is
+ * found at the start is brought home and goes on no further, or the file would change without its
+ * number; and what it has may never have been synced by whoever was killed meanwhile.
  */
 
 #include "store-private.h"
@@ -158,6 +160,11 @@ int store_log_checkpoint(struct store *store)
 		return -EBUSY;
 	store->is_log_new = true;
 	return 0;
+}
+
+int store_settle(struct store *store)
+{
+	return store->is_log_new ? 0 : store_log_checkpoint(store);
 }
 
 /*

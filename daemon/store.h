@@ -57,6 +57,12 @@ void store_free(struct store *store);
  * commit. */
 int store_reopen(struct store *store);
 
+/*
+ * Makes sure that all that was committed is durable. What a store has found in its log may never
+ * have been synced: opening tries this, and goes on if it fails. Not within a transaction.
+ */
+int store_settle(struct store *store);
+
 /* What the last function that returned a negative errno met; valid until the next call. */
 const char *store_message(const struct store *store);
 

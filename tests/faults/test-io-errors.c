@@ -297,6 +297,34 @@ static void test_errors(void **state)
 	}
 }
 
+/*
+ * The log has the commit, but nothing says that it is on the disk: it must not be called done, nor
+ * answered for, until that is sure.
+ */
+static void test_unsynced(void **state)
+{
+	_cleanup_(freep) char *message = NULL;
+	struct allocation answer;
+	int r = 0;
+
+	(void)state;
+	copy_folder(pasts[PAST_NONE].path, folder.path);
+	begin_work(folder.path, 77);
+	disk_fail(work.folder, FAULT_SYNC, SIZE_MAX, true); /* it sees what is opened from now on */
+	assert_int_equal(work_start(&work, &message), 0);
+	assert_int_equal(work_set_pool(&work), 0);
+	assert_int_equal(allocator_commit(work.allocator), 0);
+	disk_fail(work.folder, FAULT_SYNC, 0, true);
+	assert_int_equal(work_try(&work, 0), 0);
+	assert_true(allocator_is_pending(work.allocator));
+	assert_true(allocator_commit(work.allocator) < 0);
+	r = allocator_get(work.allocator, "x", &answer);
+	assert_true(disk_mend());
+	assert_true(r < 0);
+	assert_int_equal(allocator_get(work.allocator, "x", &answer), ALLOCATOR_E_NOT_FOUND);
+	work_stop(&work, true);
+}
+
 /* What a daemon finds there. */
 static char *look(enum past past)
 {
@@ -352,10 +380,11 @@ static int remove_pasts(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_errors, make_pasts, remove_pasts),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_unsynced),
 	};
 
 	if (argc > 1)
 		stride = (uint32_t)strtoul(argv[1], NULL, 10);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_pasts, remove_pasts);
 }

@@ -241,6 +241,28 @@ static void test_locked(void **state)
 	assert_string_equal(rows(), "a:1:active:0 b:2:active:0 ");
 }
 
+/* What a daemon that was killed has left in the log is in the file once the next one has started:
+ * its number is only good for one log, and nobody may have synced it. */
+static void test_killed(void **state)
+{
+	struct store *store;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		restore_add(open_store(), "a", 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	store = open_store();
+	restore_copy(DATABASE, BACKUP);
+	store_free(store);
+	expect_restored(BACKUP);
+	assert_string_equal(rows(), "a:1:draining:1 ");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
@@ -248,7 +270,7 @@ int main(void)
 		TEST(test_backup),	 TEST(test_older),  TEST(test_removed),
 		TEST(test_empty_folder), TEST(test_log),    TEST(test_log_of_another),
 		TEST(test_legacy),	 TEST(test_unfit),  TEST(test_flipped),
-		TEST(test_cut),		 TEST(test_locked),
+		TEST(test_cut),		 TEST(test_locked), TEST(test_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
