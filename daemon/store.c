@@ -37,19 +37,21 @@ static int take_lock(struct store *store, const char *path, struct store_marker 
 		     char **ret_message)
 {
 	char pid[24] = "unknown";
+	bool is_taken;
 	int r;
 
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (store->lock_fd < 0 || store_hand_over(store, store->lock_fd) < 0)
 		return store_refuse(ret_message, -errno, "cannot open the lock %s: %m", path);
+	is_taken = flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0;
+	if (!is_taken && errno != EWOULDBLOCK)
+		return store_refuse(ret_message, -errno, "cannot lock %s: %m", path);
 	r = store_marker_read(store->lock_fd, ret);
 	if (r < 0)
 		return store_refuse(ret_message, r, "cannot read the lock %s: %s", path,
 				    strerror(-r));
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+	if (is_taken)
 		return 0;
-	if (errno != EWOULDBLOCK)
-		return store_refuse(ret_message, -errno, "cannot lock %s: %m", path);
 	if (ret->pid > 0)
 		snprintf(pid, sizeof(pid), "%llu", (unsigned long long)ret->pid);
 	return store_refuse(
