@@ -252,5 +252,6 @@ void store_database_close(struct store *store)
 	store->db = NULL;
 	if (is_home)
 		store_log_empty(store);
+	store->most_pages = 0; /* SQLite's bound goes with the connection */
 	store->is_usable = store->has_changed = false;
 }

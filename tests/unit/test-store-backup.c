@@ -231,13 +231,31 @@ static void test_damaged(void **state)
 	store_free(store);
 }
 
+/* What the disk has promised bounds a connection that was opened anew as well. */
+static void test_room_of_reopened(void **state)
+{
+	struct store *store = open_store();
+	int64_t most = 0;
+
+	(void)state;
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(store_commit(store), 0);
+	assert_int_equal(store_reopen(store), 0);
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(store_commit(store), 0);
+	assert_int_equal(store_query(store->db, "PRAGMA max_page_count", &most), SQLITE_OK);
+	assert_int_equal(most, store->most_pages);
+	store_free(store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, folder_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_whole),	  TEST(test_given_up), TEST(test_tight),
-		TEST(test_one_at_a_time), TEST(test_reopened), TEST(test_transaction),
-		TEST(test_damaged),
+		TEST(test_room_of_reopened), TEST(test_whole),
+		TEST(test_given_up),	     TEST(test_tight),
+		TEST(test_one_at_a_time),    TEST(test_reopened),
+		TEST(test_transaction),	     TEST(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
