@@ -110,6 +110,8 @@ static int take_over(struct store *store, bool is_known, char **ret_message)
 
 	if (result == SQLITE_OK)
 		r = store_examine(db, store->path, is_known, false, &version, ret_message);
+	if (result == SQLITE_OK && r == 0 && version == store_schema_version())
+		r = store_refuse_damaged(store->path, "only its log says what it is", ret_message);
 	if (result == SQLITE_OK && r == 0)
 		result = sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
 				      NULL, NULL, NULL);
@@ -182,13 +184,13 @@ static int open_current(struct store *store, const struct store_head *head,
 			const struct store_marker *marker, char **ret_message)
 {
 	int64_t version = 0;
-	bool is_whole = false;
-	int r = store_log_is_empty(store, &is_whole), result;
+	bool is_empty = false, is_whole = false;
+	int r = store_log_is_empty(store, &is_empty, &is_whole), result;
 
 	if (r < 0)
 		return store_refuse(ret_message, r, "cannot read the log of %s: %s", store->path,
 				    strerror(-r));
-	if (is_whole)
+	if (is_empty)
 		store_log_make(store);
 	result = store_connect(store->path, store->vfs.name, &store->db);
 	if (result == SQLITE_OK)
@@ -203,7 +205,7 @@ static int open_current(struct store *store, const struct store_head *head,
 		r = check_log(store, head, ret_message);
 	if (r == 0)
 		r = check_age(store, marker, ret_message);
-	store_log_attach(store, is_whole);
+	store_log_attach(store, is_empty);
 	/* on a disk that takes nothing, what is known can still be asked for */
 	if (r == 0)
 		store_settle(store);

@@ -69,8 +69,7 @@ void store_log_make(const struct store *store)
 		store_sync_folder(store->dir);
 }
 
-/* Is there nothing in the log? Then the database was closed, and all of it is in its file. */
-int store_log_is_empty(const struct store *store, bool *ret)
+int store_log_is_empty(const struct store *store, bool *ret, bool *ret_was_closed)
 {
 	static const char zeros[HEADER_SIZE];
 	_cleanup_(freep) char *path = log_path(store);
@@ -82,7 +81,8 @@ int store_log_is_empty(const struct store *store, bool *ret)
 		return -ENOMEM;
 	if (n < 0 || (fd < 0 && errno != ENOENT))
 		return -errno;
-	*ret = n < HEADER_SIZE || memcmp(data, zeros, sizeof(data)) == 0;
+	*ret_was_closed = n == HEADER_SIZE && memcmp(data, zeros, sizeof(data)) == 0;
+	*ret = n < HEADER_SIZE || *ret_was_closed;
 	return 0;
 }
 

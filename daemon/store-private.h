@@ -122,10 +122,10 @@ int store_take_folder(const char *dir, struct store **ret, struct store_marker *
 int store_hand_over(const struct store *store, int fd);
 
 /*
- * Is there nothing in the log? Then the database was closed, and all of it is in its file. Returns
- * 0 or a negative errno.
+ * Is there nothing in the log? If it was emptied, the database was closed, and all of it is in its
+ * file; one that is not there may have been removed by somebody. Returns 0 or a negative errno.
  */
-int store_log_is_empty(const struct store *store, bool *ret);
+int store_log_is_empty(const struct store *store, bool *ret, bool *ret_was_closed);
 
 /* Brings what was committed into the database's file, durably, and gives up what was not. Returns
  * whether that is all. */

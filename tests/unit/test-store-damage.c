@@ -231,6 +231,45 @@ static void test_begun(void **state)
 	expect_ours();
 }
 
+/* Its log has the page with the version, and does not hide that the file's own is damaged. */
+static void test_version_flipped(void **state)
+{
+	const struct allocation row = { .pod = "b", .pool = "p", .range = { 131072, 65536 } };
+	const char *path = folder_path(&folder, DATABASE);
+	_cleanup_(freep) char *data = NULL;
+	size_t size;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	make_ours();
+	pid = fork();
+	if (pid == 0) {
+		struct store *store = open_store();
+
+		if (store_begin(store) == 0 && store_insert(store, &row) == 0 &&
+		    store_commit(store) == 0)
+			_exit(0);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	data = file_bytes(path, &size);
+	data[63] ^= 1; /* 3 becomes 2 */
+	file_write(path, data, size);
+	expect_refusal(STORE_E_CORRUPT, "is damaged");
+}
+
+/* Whoever removes the log has not closed the database: it is looked at. */
+static void test_log_removed(void **state)
+{
+	(void)state;
+	make_ours();
+	run_sql("PRAGMA ignore_check_constraints = 1; UPDATE allocation SET client_uid = -1");
+	unlink(folder_path(&folder, DATABASE "-wal"));
+	expect_refusal(STORE_E_CORRUPT, "is damaged");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
@@ -245,6 +284,8 @@ int main(void)
 		TEST(test_empty_with_log),
 		TEST(test_missing_with_marker),
 		TEST(test_lost_while_open),
+		TEST(test_version_flipped),
+		TEST(test_log_removed),
 		TEST(test_begun),
 	};
 
