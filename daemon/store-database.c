@@ -171,7 +171,9 @@ static int check_log(struct store *store, const struct store_head *head, char **
 
 	if (result != SQLITE_OK)
 		return store_refuse_sqlite(store->db, store->path, result, true, ret_message);
-	if (store_log_belongs(signature, head))
+	/* of another version's log, more is said later */
+	if (STORE_VERSION_OF(signature) != store_schema_version() ||
+	    store_log_belongs(signature, head))
 		return 0;
 	return store_refuse(
 		ret_message, STORE_E_LOST,
@@ -194,6 +196,8 @@ static int open_current(struct store *store, const struct store_head *head,
 		store_log_make(store);
 	result = store_connect(store->path, store->vfs.name, &store->db);
 	if (result == SQLITE_OK)
+		r = check_log(store, head, ret_message);
+	if (result == SQLITE_OK && r == 0)
 		r = store_examine(store->db, store->path, true, is_whole, &version, ret_message);
 	if (result == SQLITE_OK && r == 0)
 		result = set_durability(store->db);
@@ -201,8 +205,6 @@ static int open_current(struct store *store, const struct store_head *head,
 		result = store_prepare(store);
 	if (result != SQLITE_OK)
 		return store_refuse_sqlite(store->db, store->path, result, true, ret_message);
-	if (r == 0)
-		r = check_log(store, head, ret_message);
 	if (r == 0)
 		r = check_age(store, marker, ret_message);
 	store_log_attach(store, is_empty);

@@ -116,11 +116,15 @@ int store_schema_sign(sqlite3 *db, int version, int generation)
 	return sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 }
 
+/* It begins by chance, so that the logs of another database have other numbers. */
 int store_schema_make(sqlite3 *db)
 {
-	int r = sqlite3_exec(db, schema, NULL, NULL, NULL);
+	int r = sqlite3_exec(db, schema, NULL, NULL, NULL), generation;
 
-	return r == SQLITE_OK ? store_schema_sign(db, SCHEMA_VERSION, 0) : r;
+	sqlite3_randomness(sizeof(generation), &generation);
+	return r == SQLITE_OK
+		       ? store_schema_sign(db, SCHEMA_VERSION, generation & STORE_GENERATION_MAX)
+		       : r;
 }
 
 /* The schema as one text, to be freed. */

@@ -126,6 +126,31 @@ static void test_log_of_another(void **state)
 	assert_string_equal(rows(), "a:1:draining:1 ");
 }
 
+/* The one before a restoration has had logs of its own. */
+static void test_log_of_restored(void **state)
+{
+	_cleanup_(freep) char *message = NULL;
+	_cleanup_(freep) char *kept = NULL;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	make_both();
+	assert_int_equal(restore_from(BACKUP, &kept, &message), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct store *store = open_store();
+
+		restore_add(store, "c", 3);
+		assert_int_equal(store_settle(store), 0); /* so that another log begins */
+		restore_add(store, "d", 4);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	restore_copy(KEPT, DATABASE);
+	expect_refusal(STORE_E_LOST, "is not the file that the log");
+}
+
 static void test_legacy(void **state)
 {
 	static const char *const versions[] = {
@@ -267,10 +292,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_backup),	 TEST(test_older),  TEST(test_removed),
-		TEST(test_empty_folder), TEST(test_log),    TEST(test_log_of_another),
-		TEST(test_legacy),	 TEST(test_unfit),  TEST(test_flipped),
-		TEST(test_cut),		 TEST(test_locked), TEST(test_killed),
+		TEST(test_backup),
+		TEST(test_older),
+		TEST(test_removed),
+		TEST(test_empty_folder),
+		TEST(test_log),
+		TEST(test_log_of_another),
+		TEST(test_legacy),
+		TEST(test_unfit),
+		TEST(test_flipped),
+		TEST(test_cut),
+		TEST(test_locked),
+		TEST(test_killed),
+		TEST(test_log_of_restored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
