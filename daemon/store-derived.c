@@ -18,6 +18,7 @@ static int add_pod(struct store *store, sqlite3_stmt *s, uint64_t *end, char *re
 	uint32_t start = (uint32_t)sqlite3_column_int64(s, 0);
 	const char *pod = (const char *)sqlite3_column_text(s, 2);
 	struct allocation other;
+	int r;
 
 	if (start < *end) {
 		snprintf(ret_what, STORE_WHAT_SIZE, "two allocations have ID %u", start);
@@ -26,10 +27,13 @@ static int add_pod(struct store *store, sqlite3_stmt *s, uint64_t *end, char *re
 	*end = start + (uint64_t)sqlite3_column_int64(s, 1);
 	if (!pod)
 		return sqlite3_column_type(s, 2) == SQLITE_NULL ? 0 : -ENOMEM;
-	if (store_get(store, pod, &other) == 0) {
+	r = store_get(store, pod, &other);
+	if (r == 0) {
 		snprintf(ret_what, STORE_WHAT_SIZE, "the pod %.128s has two allocations", pod);
 		return STORE_E_CORRUPT;
 	}
+	if (r < 0)
+		return r;
 	return pod_index_add(&store->derived.pods, pod, start);
 }
 
@@ -146,6 +150,15 @@ static int check_pod(struct store *store, const struct allocation *allocation)
 	return r < 0 ? r : 0;
 }
 
+static int add_row(struct store *store, const struct allocation *allocation)
+{
+	int r = pod_index_add(&store->derived.pods, allocation->pod, allocation->range.start);
+
+	if (r < 0)
+		store->derived.is_stale = true;
+	return r;
+}
+
 int store_derived_insert(struct store *store, const struct allocation *allocation)
 {
 	int r = store_before_write(store);
@@ -154,7 +167,7 @@ int store_derived_insert(struct store *store, const struct allocation *allocatio
 		r = check_pod(store, allocation);
 	if (r != 0 || !*allocation->pod)
 		return r;
-	return pod_index_add(&store->derived.pods, allocation->pod, allocation->range.start);
+	return add_row(store, allocation);
 }
 
 int store_derived_update(struct store *store, const struct allocation *allocation)
@@ -170,5 +183,5 @@ int store_derived_update(struct store *store, const struct allocation *allocatio
 		r = store_derived_delete(store, allocation->range.start);
 	if (r != 0 || !*allocation->pod)
 		return r;
-	return pod_index_add(&store->derived.pods, allocation->pod, allocation->range.start);
+	return add_row(store, allocation);
 }

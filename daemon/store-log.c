@@ -26,13 +26,6 @@
 #define CHECKPOINT (STORE_LOG_SIZE / STORE_PAGE_SIZE / 4 * 3)
 #define CHECKPOINT_IN_BACKUP (16 * STORE_LOG_SIZE / STORE_PAGE_SIZE)
 
-static char *log_path(const struct store *store)
-{
-	char *path;
-
-	return asprintf(&path, "%s-wal", store->path) < 0 ? NULL : path;
-}
-
 /* Written and not only allocated: overwriting costs a commit half of what filling a new block does.
  */
 static int write_zeros(int fd)
@@ -48,22 +41,21 @@ static int write_zeros(int fd)
 /* Under its name it is there whole, or not: what a block held before could be an old log. */
 void store_log_make(const struct store *store)
 {
-	_cleanup_(freep) char *path = log_path(store);
 	_cleanup_(freep) char *new = NULL;
 	_cleanup_(closep) int fd = -1;
 	struct stat st;
 
-	if (!path || (stat(path, &st) == 0 && st.st_size >= STORE_LOG_SIZE) ||
+	if ((stat(store->log_path, &st) == 0 && st.st_size >= STORE_LOG_SIZE) ||
 	    store_disk_is_tiny(store))
 		return;
-	if (asprintf(&new, "%s.new", path) < 0) {
+	if (asprintf(&new, "%s.new", store->log_path) < 0) {
 		new = NULL;
 		return;
 	}
 	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
-	if (write_zeros(fd) < 0 || rename(new, path) < 0)
+	if (write_zeros(fd) < 0 || rename(new, store->log_path) < 0)
 		unlink(new);
 	else
 		store_sync_folder(store->dir);
@@ -72,13 +64,10 @@ void store_log_make(const struct store *store)
 int store_log_is_empty(const struct store *store, bool *ret, bool *ret_was_closed)
 {
 	static const char zeros[HEADER_SIZE];
-	_cleanup_(freep) char *path = log_path(store);
-	_cleanup_(closep) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	_cleanup_(closep) int fd = open(store->log_path, O_RDONLY | O_CLOEXEC);
 	char data[HEADER_SIZE];
 	ssize_t n = fd < 0 ? 0 : pread(fd, data, sizeof(data), 0);
 
-	if (!path)
-		return -ENOMEM;
 	if (n < 0 || (fd < 0 && errno != ENOENT))
 		return -errno;
 	*ret_was_closed = n == HEADER_SIZE && memcmp(data, zeros, sizeof(data)) == 0;
@@ -90,8 +79,7 @@ int store_log_is_empty(const struct store *store, bool *ret, bool *ret_was_close
 void store_log_empty(const struct store *store)
 {
 	static const char zeros[HEADER_SIZE];
-	_cleanup_(freep) char *path = log_path(store);
-	_cleanup_(closep) int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	_cleanup_(closep) int fd = open(store->log_path, O_WRONLY | O_CLOEXEC);
 
 	if (fd >= 0 && pwrite(fd, zeros, sizeof(zeros), 0) == sizeof(zeros))
 		fdatasync(fd);
@@ -120,8 +108,21 @@ static int count_pages(void *userdata, sqlite3 *db, const char *name, int n_page
 	return SQLITE_OK;
 }
 
+static ino_t get_inode(const struct store *store)
+{
+	struct stat st;
+
+	return stat(store->log_path, &st) < 0 ? 0 : st.st_ino;
+}
+
+bool store_log_has_moved(const struct store *store)
+{
+	return get_inode(store) != store->log_inode;
+}
+
 void store_log_attach(struct store *store, bool is_empty)
 {
+	store->log_inode = get_inode(store);
 	store->is_log_new = is_empty;
 	store->n_log_pages = 0;
 	sqlite3_wal_hook(store->db, count_pages, store);

@@ -8,6 +8,7 @@
 #include "store.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #define STORE_APPLICATION_ID 0x73756269 /* "subi" */
 #define STORE_FILE "allocations.db"
@@ -68,14 +69,16 @@ struct store_derived {
 
 struct store {
 	char *dir;
-	char *path;  /* of the database */
-	int lock_fd; /* of the marker too */
+	char *path;	/* of the database */
+	char *log_path; /* of its write-ahead log */
+	int lock_fd;	/* of the marker too */
 	struct store_vfs vfs;
 	sqlite3 *db;
 	sqlite3_stmt *statements[N_STATEMENTS];
 	struct store_derived derived;
 	uint64_t most_pages; /* that the database may have: their room on the disk is certain */
 	uint64_t n_writes;
+	ino_t log_inode;
 	int n_log_pages;
 	bool is_log_new;	/* the next commit is the first one of a log */
 	bool is_tight;		/* no more could be had */
@@ -98,18 +101,15 @@ bool store_has_moved(const struct store *store);
 int store_refuse(char **ret_message, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A restoration that has not come to its end: no database has as many events. */
+#define STORE_RESTORING ((uint64_t)INT64_MAX)
+
 /* What the marker says; see store-marker.c. */
 struct store_marker {
 	bool is_known;	     /* a database of ours was here before */
 	uint64_t pid;	     /* of the daemon that wrote it; 0: not known */
 	uint64_t last_event; /* or STORE_RESTORING */
 };
-
-/* Makes the file of a log that is empty as large as it may become, before SQLite opens it. Nothing
- * is wrong if the disk is too full for it. */
-void store_log_make(const struct store *store);
-/* A restoration that has not come to its end: no database has as many events. */
-#define STORE_RESTORING ((uint64_t)INT64_MAX)
 
 /* Makes the folder and takes its lock. No database is opened. Returns as store_open() does. */
 int store_take_folder(const char *dir, struct store **ret, struct store_marker *ret_marker,
@@ -120,6 +120,10 @@ int store_take_folder(const char *dir, struct store **ret, struct store_marker *
  * Returns 0, or -1 and sets errno.
  */
 int store_hand_over(const struct store *store, int fd);
+
+/* Makes the file of a log that is empty as large as it may become, before SQLite opens it. Nothing
+ * is wrong if the disk is too full for it. */
+void store_log_make(const struct store *store);
 
 /*
  * Is there nothing in the log? If it was emptied, the database was closed, and all of it is in its
@@ -136,6 +140,9 @@ void store_log_empty(const struct store *store);
 
 /* Follows the log of a database that was opened. */
 void store_log_attach(struct store *store, bool is_empty);
+
+/* Was the log removed or replaced since it was opened? What is committed then goes nowhere. */
+bool store_log_has_moved(const struct store *store);
 
 /* Bracket a transaction; store_log_end() comes after its commit. */
 int store_log_begin(struct store *store);

@@ -77,7 +77,9 @@ static int make_store(const char *dir, struct store **ret)
 	store->dir = strdup(dir);
 	if (asprintf(&store->path, "%s/" STORE_FILE, dir) < 0)
 		store->path = NULL;
-	if (!store->dir || !store->path)
+	if (asprintf(&store->log_path, "%s/" STORE_FILE "-wal", dir) < 0)
+		store->log_path = NULL;
+	if (!store->dir || !store->path || !store->log_path)
 		return -ENOMEM;
 	configure_sqlite();
 	if (store_vfs_register(&store->vfs) != SQLITE_OK)
@@ -134,6 +136,7 @@ void store_free(struct store *store)
 	store_vfs_unregister(&store->vfs);
 	pod_index_done(&store->derived.pods);
 	closep(&store->lock_fd);
+	free(store->log_path);
 	free(store->path);
 	free(store->dir);
 	free(store);
@@ -182,7 +185,7 @@ int store_commit(struct store *store)
 {
 	int r = run(store, STATEMENT_COMMIT);
 
-	if (r == 0 && store_has_moved(store))
+	if (r == 0 && (store_has_moved(store) || store_log_has_moved(store)))
 		r = -ESTALE;
 	if (r < 0)
 		return r;
