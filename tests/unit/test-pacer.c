@@ -23,20 +23,26 @@ struct work {
 	int n_left, n_steps, n_done, result;
 	int fails_with;	     /* at the last step */
 	bool stops, goes_on; /* the pacer: in the last step, in done() */
-	int n_turns;	     /* of the others while it was at work */
-	int n_in_turn, most_in_turn;
+	bool others_ran;     /* while it was at work */
+	uint64_t last;	     /* end of the last step */
+	int n_pauses;	     /* of the length that is promised, or longer */
+	int n_in_slice, most_in_slice;
 };
 
 static int step(void *userdata)
 {
 	struct work *work = userdata;
-	uint64_t until = now() + STEP_USEC;
+	uint64_t began = now();
 
-	while (now() < until)
+	if (work->last && began - work->last >= PACER_PAUSE_USEC) {
+		work->n_pauses++;
+		work->n_in_slice = 0;
+	}
+	while ((work->last = now()) < began + STEP_USEC)
 		;
 	work->n_steps++;
-	if (++work->n_in_turn > work->most_in_turn)
-		work->most_in_turn = work->n_in_turn;
+	if (++work->n_in_slice > work->most_in_slice)
+		work->most_in_slice = work->n_in_slice;
 	if (--work->n_left > 0)
 		return 1;
 	if (work->stops)
@@ -62,8 +68,7 @@ static int on_idle(sd_event_source *source, void *userdata)
 	struct work *work = userdata;
 
 	(void)source;
-	work->n_turns++;
-	work->n_in_turn = 0;
+	work->others_ran = true;
 	return 0;
 }
 
@@ -109,8 +114,9 @@ static void test_slices(void **state)
 	assert_int_equal(work.n_steps, 100);
 	assert_int_equal(work.n_done, 1);
 	assert_int_equal(work.result, 0);
-	assert_true(work.most_in_turn <= PACER_SLICE_USEC / STEP_USEC);
-	assert_true(work.n_turns >= 9);
+	assert_true(work.most_in_slice <= PACER_SLICE_USEC / STEP_USEC);
+	assert_true(work.n_pauses >= 9);
+	assert_true(work.others_ran);
 	assert_true(now() - began >= 9 * PACER_PAUSE_USEC + 100 * STEP_USEC);
 	assert_in_range(pacer_cost(work.pacer), 100 * STEP_USEC,
 			now() - began - 9 * PACER_PAUSE_USEC);
