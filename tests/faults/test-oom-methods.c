@@ -106,15 +106,14 @@ static char *dump(void)
 /* The message of a call; it is the client's, and needs no memory of ours. */
 static size_t write_call(char (*text)[512])
 {
+	const char *mark = strstr(current->parameters, "%u");
 	char parameters[256];
 
-	snprintf(parameters, sizeof(parameters), "%s", current->parameters);
-	if (strstr(parameters, "%u")) {
-		char *mark = strstr(parameters, "%u"), rest[256];
-
-		strcpy(rest, mark + 2);
-		sprintf(mark, "%zu%s", n_calls, rest);
-	}
+	if (mark)
+		snprintf(parameters, sizeof(parameters), "%.*s%zu%s",
+			 (int)(mark - current->parameters), current->parameters, n_calls, mark + 2);
+	else
+		snprintf(parameters, sizeof(parameters), "%s", current->parameters);
 	return (size_t)snprintf(*text, sizeof(*text),
 				"{\"method\":\"" NAMED "%s\",\"parameters\":{%s}%s%s%s}",
 				current->method, parameters, current->flag ? ",\"" : "",
