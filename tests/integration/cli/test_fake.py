@@ -255,6 +255,8 @@ def test_closed_socket(tap):
     os.chmod(".", 0o755)
     got = transcript.run("setpriv --reuid=65534 --regid=65534 --clear-groups subidctl list",
                          ENVIRONMENT)
+    # where lines are counted, libgcov tells that another user may not write them down
+    got = "".join(line for line in got.splitlines(True) if not line.startswith("! profiling:"))
     return tap.equal(name, got.split("\n", 1)[1],
                      "! subidctl: cannot connect to the daemon at socket: Permission denied; be root or join "
                      "the group subidd\n=> 3\n")

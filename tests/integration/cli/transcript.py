@@ -16,9 +16,8 @@ BUILD = pathlib.Path(sys.argv[1]).resolve()
 
 
 def environment(**more):
-    """What commands run in, the settings of sanitizers and of libgcov included."""
-    kept = {key: os.environ[key] for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "GCOV_ERROR_FILE")
-            if key in os.environ}
+    """What commands run in, the sanitizers' settings included."""
+    kept = {key: os.environ[key] for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if key in os.environ}
     return {"PATH": f"{BUILD / 'cli'}:{BUILD / 'daemon'}:{os.environ['PATH']}", "TZ": "UTC0",
             "LC_ALL": "C.UTF-8", "TERM": "xterm", **kept, **more}
 
