@@ -16,9 +16,10 @@
 struct pacer;
 
 /*
- * STEP does a piece of the work, a small part of a slice. It returns 1 if there is more of it, N > 1
- * if that has time for so many pauses, 0 if that was all, or a negative errno to give up. DONE is then called with the last of these; it may
- * start the pacer again. PRIORITY is that of sd_event_source_set_priority(3).
+ * STEP does a piece of the work, a small part of a slice. It returns 1 if there is more of it, N >
+ * 1 if that has time for so many pauses, 0 if that was all, or a negative errno to give up. DONE is
+ * then called with the last of these; it may start the pacer again. PRIORITY is that of
+ * sd_event_source_set_priority(3).
  */
 int pacer_new(sd_event *event, int64_t priority, int (*step)(void *userdata),
 	      void (*done)(int r, void *userdata), void *userdata, struct pacer **ret);

@@ -19,10 +19,7 @@
 #define EVENTS_PER_COMMIT 256 /* so that clients in great numbers cannot put a commit off */
 #define COMMIT_USEC 2000      /* nor clients with much work */
 
-/*
- * Who may only look waits for those who may change something, and for their commit; but not without
- * an end.
- */
+/* Who may only look waits for who may change something, and for the commit; not without an end. */
 enum { COMMIT_PRIORITY = SD_EVENT_PRIORITY_NORMAL + 10, READERS_PRIORITY };
 
 const struct server_limits server_default_limits = {
@@ -243,7 +240,7 @@ static void admit(struct server *server, int taken)
 	}
 	r = server_add_connection(server, fd);
 	if (r < 0)
-		log_event(server, LOG_WARNING, r, "a connection could not be served");
+		log_seldom(server, r, "a connection could not be served");
 	else
 		take_fd(&fd);
 }
@@ -253,8 +250,7 @@ static void refuse_one(struct server *server)
 {
 	closep(&server->spare_fd);
 	server->spare_fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (server->spare_fd >= 0)
-		server->counts.refused++;
+	server->counts.refused += server->spare_fd >= 0;
 	closep(&server->spare_fd);
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }

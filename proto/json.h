@@ -89,7 +89,7 @@ int json_add_int(struct json_object *object, const char *name, int64_t value);
 int json_add_bool(struct json_object *object, const char *name, bool value);
 
 /*
- * The compact text of an object, which the object owns until it is asked for it again; NULL if there
- * is no memory for all of it.
+ * The compact text of an object, which the object owns until it is asked for it again; NULL if
+ * there is no memory for all of it.
  */
 const char *json_text(struct json_object *object, size_t *ret_length);
