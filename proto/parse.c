@@ -240,9 +240,11 @@ int json_parse_object(const char *text, size_t length, const struct json_limits 
 
 	if (length > INT_MAX || !json_scan(text, length, limits))
 		return -EBADMSG;
-	copy = strndup(text, length);
+	copy = malloc(length + 1);
 	if (!copy)
 		return -ENOMEM;
+	memcpy(copy, text, length);
+	copy[length] = 0;
 	parser.at = copy;
 	value = parse_value(&parser);
 	if (parser.error < 0)
