@@ -206,11 +206,16 @@ int allocator_prune(struct allocator *allocator, struct moment now, uint32_t mos
 	return r < 0 ? r : (int)n;
 }
 
+bool allocator_must_index(const struct allocator *allocator)
+{
+	return store_n_unindexed(allocator->store) >= UNINDEXED_FEW;
+}
+
 int allocator_index_events(struct allocator *allocator, uint32_t most)
 {
 	int r = allocator_ready(allocator);
 
-	if (r == 0 && store_n_unindexed(allocator->store) < UNINDEXED_FEW)
+	if (r == 0 && !allocator_must_index(allocator))
 		return 0;
 	if (r == 0)
 		r = allocator_begin_change(allocator);

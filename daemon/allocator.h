@@ -263,6 +263,9 @@ int allocator_prune(struct allocator *allocator, struct moment now, uint32_t mos
  */
 int allocator_index_events(struct allocator *allocator, uint32_t most);
 
+/* Is there something for it to do? */
+bool allocator_must_index(const struct allocator *allocator);
+
 /* Are there changes that were not committed yet? */
 bool allocator_is_pending(const struct allocator *allocator);
 

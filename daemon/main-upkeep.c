@@ -17,7 +17,6 @@
 #define EVENTS_PER_PRUNING 64			   /* some tenths of a millisecond */
 #define EVENTS_PER_INDEXING 128 /* a millisecond, which has time for so many pauses */
 #define INDEXING_PAUSES 10
-#define INDEXINGS_PER_ROUND 40 /* so that the next pass is not late */
 
 struct upkeep {
 	struct allocator *allocator;
@@ -30,11 +29,10 @@ struct upkeep {
 	uint64_t interval;
 	struct processes *processes; /* of the pass at work; NULL: draining and pruning are */
 	bool is_draining;
-	unsigned int n_indexings; /* since the last pass */
-	uint64_t began;		  /* us of the boot's clock, the pass at work */
-	uint64_t last_ended;	  /* the same */
-	uint64_t next_at;	  /* us of CLOCK_BOOTTIME; when the timer is set to */
-	char blindness[160];	  /* empty: sees everything */
+	uint64_t began;	     /* us of the boot's clock, the pass at work */
+	uint64_t last_ended; /* the same */
+	uint64_t next_at;    /* us of CLOCK_BOOTTIME; when the timer is set to */
+	char blindness[160]; /* empty: sees everything */
 	struct upkeep_facts facts;
 };
 
@@ -113,7 +111,6 @@ static void end_pass(struct upkeep *upkeep, int r)
 	clock_now(&now);
 	upkeep->last_ended = now.boot;
 	upkeep->is_draining = true;
-	upkeep->n_indexings = 0;
 }
 
 /* Returns whether there is more to do. */
@@ -145,12 +142,7 @@ static bool prune(struct upkeep *upkeep)
 
 static bool index_events(struct upkeep *upkeep)
 {
-	int r;
-
-	if (upkeep->n_indexings >= INDEXINGS_PER_ROUND)
-		return false;
-	upkeep->n_indexings++;
-	r = allocator_index_events(upkeep->allocator, EVENTS_PER_INDEXING);
+	int r = allocator_index_events(upkeep->allocator, EVENTS_PER_INDEXING);
 
 	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "cannot index events: %s",
@@ -300,11 +292,14 @@ void upkeep_set_interval(struct upkeep *upkeep, uint64_t interval)
 	upkeep_wake(upkeep);
 }
 
-/* While the pacer runs, it sets the timer at its end. */
+/* While a pass or draining is at work, their end sets the timer; a pass may interrupt all else. */
 void upkeep_wake(struct upkeep *upkeep)
 {
-	if (upkeep->last_ended > 0 && !pacer_is_at_work(upkeep->pacer))
-		schedule(upkeep);
+	if (upkeep->last_ended == 0 || upkeep->processes || upkeep->is_draining)
+		return;
+	schedule(upkeep);
+	if (allocator_must_index(upkeep->allocator) && pacer_start(upkeep->pacer) < 0)
+		log_line(LOG_LEVEL_ERROR, "cannot begin to index events");
 }
 
 struct upkeep_facts upkeep_get_facts(const struct upkeep *upkeep)
