@@ -24,7 +24,7 @@
 
 #define FLIPS_PER_IMAGE 100
 #define MOST_BITS 16
-#define MOST_SECONDS 5 /* for what takes milliseconds */
+#define MOST_SECONDS 60 /* for what takes milliseconds where nothing else is at work */
 #define SOME 4 /* one opening in so many is worked on, to see what that makes of the damage */
 
 enum result { RESULT_UNHARMED, RESULT_REFUSED, RESULT_TOLD, RESULT_SILENT, N_RESULTS };
