@@ -23,7 +23,7 @@ static bool decode_string(const struct field *field, struct json_object *value, 
 	return true;
 }
 
-/* json-c saturates what does not fit 64 bits, so MIN and MAX must leave out INT64_MIN and _MAX. */
+/* What does not fit 64 bits is no json_type_int, see json_parse_object(). */
 static bool decode_int(const struct field *field, struct json_object *value, void *target)
 {
 	int64_t number;
