@@ -31,6 +31,7 @@ LAYERS = {
     "daemon/main": ["common", "daemon/", "<systemd/"],
     "lib": CODEC,
     "cli": ["common", "lib/subidd.h"],
+    "runtime": ["common", "lib/subidd"],
 }
 
 # What a symbol of somebody else's library begins with, and the header that brings it.
