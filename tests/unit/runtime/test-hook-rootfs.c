@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "hook-rootfs.h"
+#include "namespaces.h"
+#include "testing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#define ID "c0ffee"
+#define POD "pod-1"
+
+/* A folder with what a container may have as its root filesystem, and the place of the hook. */
+struct world {
+	struct folder folder;
+	struct hook_mappings mappings;
+	struct hook_failure failure;
+	char *target; /* what rootfs_mount() gave */
+};
+
+static const char *in(struct world *world, const char *name)
+{
+	return folder_path(&world->folder, name);
+}
+
+static void make(struct world *world, const char *name)
+{
+	assert_int_equal(mkdir(in(world, name), 0755), 0);
+}
+
+static void put(struct world *world, const char *name)
+{
+	file_write(in(world, name), "text\n", 5);
+	assert_int_equal(chmod(in(world, name), 0644), 0);
+}
+
+static int set_up(void **state)
+{
+	struct world *world = calloc(1, sizeof(*world));
+	struct id_range range = namespaces_range();
+
+	assert_non_null(world);
+	folder_make(&world->folder);
+	assert_int_equal(chmod(world->folder.path, 0711), 0);
+	world->mappings = (struct hook_mappings){
+		.uids = { { 0, range.start, 65536 } },
+		.gids = { { 0, range.start, 65536 } },
+		.n_uids = 1,
+		.n_gids = 1,
+	};
+	*state = world;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *world = *state;
+
+	(void)rootfs_unmount(in(world, "run"), ID);
+	(void)umount2(in(world, "s/overlay/I/merged"), MNT_DETACH);
+	folder_remove(&world->folder);
+	free(world->target);
+	free(world);
+	return 0;
+}
+
+/* A storage as containers/storage has it, with an overlay mounted: two lower layers, one upper. */
+static void mount_overlay(struct world *world, const char *options)
+{
+	static const char *const folders[] = { "s",
+					       "s/overlay",
+					       "s/overlay/A",
+					       "s/overlay/A/diff",
+					       "s/overlay/B",
+					       "s/overlay/B/diff",
+					       "s/overlay/I",
+					       "s/overlay/I/diff",
+					       "s/overlay/I/work",
+					       "s/overlay/I/merged" };
+
+	for (size_t i = 0; i < ELEMENTS_OF(folders); i++)
+		make(world, folders[i]);
+	make(world, "s/overlay/A/diff/etc");
+	put(world, "s/overlay/A/diff/etc/above");
+	put(world, "s/overlay/B/diff/below");
+	/* what others may not enter: the range is another */
+	assert_int_equal(chmod(in(world, "s"), 0700), 0);
+	assert_int_equal(chdir(in(world, "s/overlay")), 0);
+	assert_int_equal(mount("overlay", "I/merged", "overlay", MS_NODEV, options), 0);
+	assert_int_equal(chdir("/"), 0);
+}
+
+#define RELATIVE "lowerdir=A/diff:B/diff,upperdir=I/diff,workdir=I/work"
+
+static int mount_it(struct world *world, const char *name)
+{
+	world->failure = (struct hook_failure){ 0 };
+	return rootfs_mount(in(world, "run"), ID, POD, in(world, name), &world->mappings,
+			    &world->target, &world->failure);
+}
+
+static void must_mount(struct world *world, const char *name)
+{
+	if (mount_it(world, name) < 0) {
+		print_message("# %s\n", world->failure.text);
+		if (strstr(world->failure.text, "this kernel"))
+			skip();
+		fail();
+	}
+	assert_string_equal(world->target, in(world, "run/" ID "/rootfs"));
+}
+
+static void assert_owner(const char *path, uint32_t uid, uint32_t gid)
+{
+	struct stat status;
+
+	assert_int_equal(lstat(path, &status), 0);
+	assert_int_equal(status.st_uid, uid);
+	assert_int_equal(status.st_gid, gid);
+}
+
+/* What the container does, as its root: reads, writes, changes, removes, gives away. */
+static void live(void *userdata)
+{
+	const char *root = userdata;
+	bool ok = chdir(root) == 0 && access("below", R_OK) == 0 && mkdir("new", 0755) == 0 &&
+		  chown("new", 5, 6) == 0 && truncate("etc/above", 2) == 0 &&
+		  rename("etc/above", "etc/moved") == 0 && unlink("below") == 0;
+
+	if (!ok) {
+		print_message("# inside: %s\n", strerror(errno));
+		_exit(1);
+	}
+}
+
+static void live_in(struct world *world)
+{
+	char map[64];
+
+	(void)snprintf(map, sizeof(map), "0 %u 65536\n", world->mappings.uids[0].host_id);
+	namespaces_kill(namespaces_fork(map, map, live, world->target));
+}
+
+static void test_folder(void **state)
+{
+	struct world *world = *state;
+	uint32_t root = world->mappings.uids[0].host_id;
+
+	namespaces_need();
+	make(world, "bundle");
+	make(world, "bundle/etc");
+	put(world, "bundle/etc/above");
+	put(world, "bundle/below");
+	must_mount(world, "bundle");
+	assert_owner(in(world, "run/" ID "/rootfs/below"), root, root);
+	live_in(world);
+	/* on the disk stand the IDs that the container sees */
+	assert_owner(in(world, "bundle/etc/moved"), 0, 0);
+	assert_owner(in(world, "bundle/new"), 5, 6);
+	assert_int_equal(access(in(world, "bundle/below"), F_OK), -1);
+	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
+	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
+	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
+}
+
+static void check_overlay(struct world *world)
+{
+	uint32_t root = world->mappings.uids[0].host_id;
+	int n;
+
+	must_mount(world, "s/overlay/I/merged");
+	assert_owner(in(world, "run/" ID "/rootfs/below"), root, root);
+	live_in(world);
+	/* the same at the old place, and with the container's IDs on the disk */
+	assert_owner(in(world, "s/overlay/I/merged/new"), root + 5, root + 6);
+	assert_owner(in(world, "s/overlay/I/diff/new"), 5, 6);
+	assert_owner(in(world, "s/overlay/I/diff/etc/moved"), 0, 0);
+	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
+	for (n = 0; umount2(in(world, "s/overlay/I/merged"), 0) == 0; n++)
+		;
+	assert_int_equal(n, 1);
+}
+
+static void test_overlay(void **state)
+{
+	struct world *world = *state;
+
+	namespaces_need();
+	mount_overlay(world, RELATIVE);
+	check_overlay(world);
+}
+
+/* containers/storage does so for containers that are removed at their end. */
+static void test_volatile(void **state)
+{
+	struct world *world = *state;
+
+	namespaces_need();
+	mount_overlay(world, RELATIVE ",volatile");
+	check_overlay(world);
+}
+
+/* The next range of the pod finds everything as its own. */
+static void test_other_range(void **state)
+{
+	struct world *world = *state;
+	uint32_t other = world->mappings.uids[0].host_id + 65536;
+
+	namespaces_need();
+	mount_overlay(world, RELATIVE);
+	must_mount(world, "s/overlay/I/merged");
+	live_in(world);
+	free(take_ptr(world->target));
+	world->mappings.uids[0].host_id = world->mappings.gids[0].host_id = other;
+	/* podman mounts it again before each start */
+	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
+	assert_int_equal(umount2(in(world, "s/overlay/I/merged"), 0), 0);
+	assert_int_equal(chdir(in(world, "s/overlay")), 0);
+	assert_int_equal(mount("overlay", "I/merged", "overlay", 0, RELATIVE), 0);
+	assert_int_equal(chdir("/"), 0);
+	must_mount(world, "s/overlay/I/merged");
+	assert_owner(in(world, "run/" ID "/rootfs/new"), other + 5, other + 6);
+	assert_owner(in(world, "run/" ID "/rootfs/etc/moved"), other, other);
+}
+
+/* An ID of the host in the middle: keep-id. */
+static void test_hole(void **state)
+{
+	struct world *world = *state;
+	uint32_t root = world->mappings.uids[0].host_id;
+
+	namespaces_need();
+	make(world, "bundle");
+	put(world, "bundle/mine");
+	put(world, "bundle/next");
+	assert_int_equal(chown(in(world, "bundle/mine"), 1000, 0), 0);
+	assert_int_equal(chown(in(world, "bundle/next"), 1001, 0), 0);
+	world->mappings.n_uids = 3;
+	world->mappings.uids[0].size = 1000;
+	world->mappings.uids[1] = (struct subidd_mapping){ 1000, 1000, 1 };
+	world->mappings.uids[2] = (struct subidd_mapping){ 1001, root + 1001, 64535 };
+	must_mount(world, "bundle");
+	assert_owner(in(world, "run/" ID "/rootfs/mine"), 1000, root);
+	assert_owner(in(world, "run/" ID "/rootfs/next"), root + 1001, root);
+}
+
+static void assert_refused(struct world *world, const char *name, int error, const char *text)
+{
+	assert_int_equal(mount_it(world, name), error);
+	print_message("# %s\n", world->failure.text);
+	assert_non_null(strstr(world->failure.text, text));
+	assert_null(world->target);
+	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
+}
+
+static void test_refused(void **state)
+{
+	struct world *world = *state;
+
+	namespaces_need();
+	assert_refused(world, "nowhere", -ENOENT, "nowhere");
+	put(world, "file");
+	assert_refused(world, "file", -ENOTDIR, "file");
+	make(world, "proc");
+	assert_int_equal(mount("proc", in(world, "proc"), "proc", 0, NULL), 0);
+	assert_refused(world, "proc", -EINVAL, "(proc)");
+	assert_int_equal(umount2(in(world, "proc"), 0), 0);
+	make(world, "bundle");
+	world->mappings.uids[0].size = 0;
+	assert_refused(world, "bundle", -EINVAL, "user namespace");
+}
+
+static void test_overlay_refused(void **state)
+{
+	struct world *world = *state;
+	int fd;
+
+	namespaces_need();
+	mount_overlay(world, RELATIVE);
+	/* no overlay can be idmapped itself, and this is not its top */
+	assert_refused(world, "s/overlay/I/merged/etc", -EINVAL, "(overlay)");
+	fd = open(in(world, "s/overlay/I/merged/etc/above"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_refused(world, "s/overlay/I/merged", -EBUSY, "in use");
+	close(fd);
+	assert_int_equal(access(in(world, "s/overlay/I/merged/etc"), F_OK), 0);
+	/* a layer that is gone: the mount that was there stays */
+	assert_int_equal(rename(in(world, "s/overlay/B/diff"), in(world, "s/overlay/B/x")), 0);
+	assert_refused(world, "s/overlay/I/merged", -ENOENT, "B/diff");
+	assert_int_equal(access(in(world, "s/overlay/I/merged/etc"), F_OK), 0);
+}
+
+static void test_ids(void **state)
+{
+	struct world *world = *state;
+	static const char *const ids[] = { "", ".", "..", ".x", "a/b", "/" };
+
+	make(world, "bundle");
+	for (size_t i = 0; i < ELEMENTS_OF(ids); i++) {
+		world->failure = (struct hook_failure){ 0 };
+		assert_int_equal(rootfs_mount(in(world, "run"), ids[i], POD, in(world, "bundle"),
+					      &world->mappings, &world->target, &world->failure),
+				 -EINVAL);
+		assert_int_equal(rootfs_unmount(in(world, "run"), ids[i]), 0);
+	}
+}
+
+static bool is_first(const char *pod, void *userdata)
+{
+	(void)userdata;
+	return strcmp(pod, POD) == 0;
+}
+
+static bool is_none(const char *pod, void *userdata)
+{
+	(void)pod;
+	(void)userdata;
+	return false;
+}
+
+static void test_sweep(void **state)
+{
+	struct world *world = *state;
+
+	namespaces_need();
+	rootfs_sweep(in(world, "run"), is_none, NULL);
+	make(world, "bundle");
+	must_mount(world, "bundle");
+	make(world, "run/.new-abcdef");
+	make(world, "run/stranger");
+	rootfs_sweep(in(world, "run"), is_first, NULL);
+	assert_int_equal(access(in(world, "run/" ID "/rootfs"), F_OK), 0);
+	rootfs_sweep(in(world, "run"), is_none, NULL);
+	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
+	assert_int_equal(access(in(world, "run/stranger"), F_OK), 0);
+}
+
+/* Mounts of its own, so that what a failed test leaves goes with it. */
+static int enter(void **state)
+{
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		return 0;
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+#define rootfs_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		rootfs_test(test_folder),
+		rootfs_test(test_overlay),
+		rootfs_test(test_volatile),
+		rootfs_test(test_other_range),
+		rootfs_test(test_hole),
+		rootfs_test(test_refused),
+		rootfs_test(test_overlay_refused),
+		rootfs_test(test_ids),
+		rootfs_test(test_sweep),
+	};
+
+	return cmocka_run_group_tests(tests, enter, NULL);
+}
