@@ -21,6 +21,10 @@ enum field_type {
 	FIELD_OBJECT,  /* struct json_object *, owned by the object */
 	FIELD_ARRAY,   /* the same */
 	FIELD_STRINGS, /* the same: an array of nothing but strings as FIELD_STRING takes them */
+	FIELD_FLOAT,   /* double, of any number that one can be near to */
+	FIELD_STRUCT,  /* a struct that FIELDS decode, at OFFSET */
+	FIELD_LIST,    /* as FIELD_ARRAY: an array of items as the one of FIELDS describes them */
+	FIELD_MAP,     /* as FIELD_OBJECT: the same of the values of any members */
 	N_FIELD_TYPES
 };
 
@@ -35,15 +39,22 @@ struct field {
 	size_t n_names;			    /* of FIELD_ENUM */
 	bool (*is_valid)(const char *text); /* of FIELD_STRING and FIELD_STRINGS; may be NULL */
 	size_t has; /* of a bool that is set if the field is there; 0: none */
+	/*
+	 * Of FIELD_STRUCT: its table; members that it does not name are treated as on the outside.
+	 * Of FIELD_LIST and FIELD_MAP: the one description of all items, which may be null if it
+	 * says optional. Items are checked and not decoded.
+	 */
+	const struct field *fields;
+	size_t n_fields; /* of FIELD_STRUCT */
 };
 
 /* What to do with members that the table does not name. */
 enum field_unknown { UNKNOWN_REFUSED, UNKNOWN_IGNORED };
 
 /*
- * Decodes OBJECT (NULL is an empty one) into TARGET. Returns 0; or -EINVAL and the name of the
- * field that is wrong in *ret_name, owned by the table or the object. TARGET may then be filled in
- * part.
+ * Decodes OBJECT (NULL is an empty one) into TARGET (NULL: only looks at it). Returns 0; or -EINVAL
+ * and the name of the field that is wrong in *ret_name, owned by the table or the object; what is
+ * wrong inside of a field has the name of that field. TARGET may then be filled in part.
  */
 int fields_decode(const struct field *fields, size_t n_fields, enum field_unknown unknown,
 		  struct json_object *object, void *target, const char **ret_name);

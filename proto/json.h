@@ -74,11 +74,24 @@ struct json_object *json_pack(const char *name, ...) __attribute__((sentinel));
 /* A string of text that may not be UTF-8 (a path, a line of a file): other bytes become "?". */
 struct json_object *json_new_text(const char *text);
 
+/*
+ * The double that is nearest to a number, whatever the locale. False if VALUE is none, or one that
+ * is too large.
+ */
+bool json_float(struct json_object *value, double *ret);
+
+/*
+ * A number of 15 digits, or of as many as json_float() needs to make VALUE of it again, always with
+ * a point or an exponent. VALUE must be finite. NULL if there is no memory.
+ */
+struct json_object *json_new_float(double value);
+
 /* Pairs for json_pack(). */
 #define JSON_STRING(name, value) name, json_object_new_string(value)
 #define JSON_TEXT(name, value) name, json_new_text(value)
 #define JSON_INT(name, value) name, json_object_new_int64((int64_t)(value))
 #define JSON_BOOL(name, value) name, json_object_new_boolean(value)
+#define JSON_FLOAT(name, value) name, json_new_float(value)
 #define JSON_VALUE(name, value) name, (value)
 
 /* Adds an element at the end of an array, as json_add() adds a member. */

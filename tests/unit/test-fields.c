@@ -210,12 +210,29 @@ static void test_absent(void **state)
 	assert_string_equal(name, "string");
 }
 
+/* Without a target all is looked at, and nothing written. */
+static void test_no_target(void **state)
+{
+	_cleanup_(json_putp) struct json_object *object = NULL, *wrong = NULL;
+	const char *name = NULL;
+
+	(void)state;
+	assert_int_equal(decode("{\"string\":\"s\",\"checked\":\"abc\",\"number\":1,\"flag\":true,"
+				"\"colour\":\"red\",\"object\":{},\"array\":[],\"strings\":[]}",
+				UNKNOWN_REFUSED, NULL, &name, &object),
+			 0);
+	assert_null(name);
+	assert_int_equal(decode("{\"colour\":\"blue\"}", UNKNOWN_REFUSED, NULL, &name, &wrong),
+			 -EINVAL);
+	assert_string_equal(name, "colour");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),	 cmocka_unit_test(test_values),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_unknown_ignored),
-		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_absent),	 cmocka_unit_test(test_no_target),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
