@@ -21,10 +21,10 @@ class Wrong(Exception):
 
 
 class Parser:
-    """One description: its name, types, methods (in, out) and errors, each with its comment."""
+    """One description: its name, types, methods (in, out) and errors, and the comment of each and of each field."""
 
     def __init__(self, text):
-        self.types, self.methods, self.errors, self.comments = {}, {}, {}, {}
+        self.types, self.methods, self.errors, self.comments, self.enums = {}, {}, {}, {}, {}
         self.tokens = [(m.lastgroup, m.group()) for m in TOKEN.finditer(text)
                        if m.lastgroup != "space"]
         self.comment = []
@@ -94,6 +94,7 @@ class Parser:
     def braces(self, owner, may_be_empty=False):
         """A struct or an enum: ("struct", {name: type}) or ("enum", [names])."""
         self.take("(", "none")
+        self.comment = []  # that of the declaration is not the first field's
         if self.peek() == ")":
             self.tokens.pop(0)
             if not may_be_empty:
@@ -114,9 +115,14 @@ class Parser:
             if self.peek("keep") == ")":
                 break
             self.take(",", "keep")
+            self.comment = []
         self.tokens.pop(0)
         if members and values:
             raise Wrong(f"{owner} mixes a struct and an enum")
+        if values:
+            self.enums[owner] = values
+            for name in values:  # what they mean is said where the enum is
+                del self.comments[f"{owner}.{name}"]
         return ("struct", members) if members else ("enum", values)
 
     def type(self, owner):

@@ -376,8 +376,11 @@ def descriptions(_, client):
         equal(found, text_of(name))
         parsed = idl.Parser(found)
         equal(parsed.name, name)
-        for member in [name, *parsed.types, *parsed.methods, *parsed.errors]:
-            assert parsed.comments[member], f"{name}: {member} has no comment"
+        for member, comment in parsed.comments.items():
+            assert comment, f"{name}: {member} has no comment"
+        for member, values in parsed.enums.items():
+            words = [" ".join(parsed.comments[other]) for other, same in parsed.enums.items() if same == values]
+            assert any(all(value in text for value in values) for text in words), f"{name}: {member} {values}"
     equal(client.expect_refused("InterfaceNotFound", f"{SERVICE}.GetInterfaceDescription",
                                 {"interface": "io.example"}), {"interface": "io.example"})
 
