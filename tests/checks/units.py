@@ -53,6 +53,22 @@ def check_statuses(service):
         f"RestartPreventExitStatus= has {listed}, subidd.8 has {wanted}"]
 
 
+def check_socket(socket):
+    """The socket is where the library looks, named after its interface, and where others look for that name."""
+    header = (checks.SOURCE_ROOT / "lib" / "subidd.h").read_text(encoding="utf-8")
+    path = re.search(r'^#define SUBIDD_SOCKET_PATH "(.*)"$', header, re.MULTILINE).group(1)
+    interface = pathlib.Path(path).name
+    wanted = {"ListenStream": path, "Symlinks": f"/run/varlink/registry/{interface}",
+              "FileDescriptorName": "varlink"}
+    problems = [] if (checks.SOURCE_ROOT / "proto" / f"{interface}.varlink").exists() else [
+        f"{interface} is no interface"]
+    for key, value in wanted.items():
+        found = re.findall(rf"^{key}=(.*)$", socket, re.MULTILINE)
+        if found != [value]:
+            problems.append(f"{key}= has {found}, not {value}")
+    return problems
+
+
 def install(build, destination):
     """Installs the project below a folder and returns the folder of its prefix there."""
     result = checks.run("meson", "install", "--no-rebuild", "--quiet", "-C", build,
@@ -81,6 +97,9 @@ def try_on_planted(results, units, destination, folder):
         planted = re.sub(pattern, text, service.read_text(encoding="utf-8"), 1, re.MULTILINE)
         service.write_text(planted, encoding="utf-8")
         results.planted(name, check_verify(folder))
+    socket = (folder / "subidd.socket").read_text(encoding="utf-8")
+    results.planted("a socket that is not in the registry", check_socket(socket.replace("Symlinks=", "#")))
+    results.planted("a socket elsewhere", check_socket(socket.replace("ListenStream=/run", "ListenStream=/tmp")))
     service.write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
     results.planted("a service that is wide open", check_exposure(service))
     (folder / "planted.conf").write_text("u someone -\n", encoding="utf-8")
@@ -101,6 +120,8 @@ def main():
         try_on_planted(results, units, destination, copy)
         copy_for_verify(units, destination, copy)
         results.report("systemd-analyze verify", check_verify(copy))
+        results.report("the socket's places", check_socket(
+            (units / "subidd.socket").read_text(encoding="utf-8")))
         results.report("systemd-analyze security", check_exposure(units / "subidd.service"))
         results.report("systemd-sysusers", check_sysusers(prefix / "lib/sysusers.d/subidd.conf"))
         results.report("the drop-in is not in force", [

@@ -186,6 +186,7 @@ CLOSING = {
     "oneway and more": call_text('"oneway":true,"more":true'),
     "oneway and upgrade": call_text('"oneway":true,"upgrade":true'),
     "more and upgrade": call_text('"more":true,"upgrade":true'),
+    "oneway, more and upgrade": call_text('"oneway":true,"more":true,"upgrade":true'),
     "a member that is unknown": call_text('"extra":1'),
     "a member of a reply": call_text('"continues":true'),
     "a method that comes twice": call_text(f'"method":"{SERVICE}.GetInfo"'),
@@ -279,7 +280,7 @@ def no_dot(_, client):
 VALUES = {"null": None, "bool": True, "int": 1, "fraction": 1.5, "whole fraction": 1.0, "string": "a",
           "array": [], "object": {}}
 FITTING = {"string": ("string",), "int": ("int",), "bool": ("bool",), "array": ("array",)}
-STREAMS = ("List", "ListForeign", "History", "Monitor")
+STREAMS = ("List", "ListForeign", "History", "Monitor", "Backup")
 
 
 def type_case(interface, method, field, kind, others):
@@ -329,7 +330,8 @@ def numbers(_, client):
 
 @daemon_case("a streaming method without more is refused")
 def expected_more(_, client):
-    equal(client.expect_refused("ExpectedMore", "List"), {})
+    for method in STREAMS:
+        equal(client.expect_refused("ExpectedMore", method), {})
     client.expect_refused("ExpectedMore", "List", {"pool": "nothing"})
 
 
@@ -344,6 +346,15 @@ def more_once(_, client):
         client.reply("Get", more=True)
     except Refused as refused:
         equal(refused.error, f"{ALLOCATOR}.NoSuchAllocation")
+
+
+@daemon_case("one flag is true and the others are false")
+def one_flag(_, client):
+    flags = {"oneway": False, "more": False, "upgrade": False}
+    for call in ({"method": f"{ALLOCATOR}.Allocate", "parameters": {"pod": "a"}} | flags | {"oneway": True},
+                 {"method": f"{ALLOCATOR}.List"} | flags | {"more": True}):
+        client.send(json.dumps(call).encode() + b"\0")
+    equal([a["pod"] for a in client.reply("List", more=True)[0]["allocations"]], ["a"])
 
 
 @daemon_case("an upgrade is refused and the connection stays")
@@ -397,7 +408,12 @@ def grammar():
         except idl.Wrong:
             continue
         raise AssertionError(f"{text} was accepted")
-    idl.Parser(head + "# y\ntype T (\n  # z\n  a: ?[]int, b: [string]string, c: (x, y))\nmethod M() -> (t: T)\n")
+    parsed = idl.Parser(head + "# y\ntype T (\n  # z\n  a: ?[]int, b: [string]string, c: (x, y))\n"
+                               "# v\nmethod M(a: int) -> (t: T)\n")
+    # a comment is that of one thing, and not of the next as well
+    equal(parsed.comments, {"a.b": ["x"], "T": ["y"], "T.a": ["z"], "T.b": [], "T.c": [], "M": ["v"], "M.a": [],
+                            "M.t": []})
+    equal(parsed.enums, {"T.c": ["x", "y"]})
 
 
 @case("the checks of these tests see replies that are wrong")

@@ -69,6 +69,20 @@ def calls():
         equal((client.communicate(timeout=TIMEOUT)[0], client.returncode), (ALL, 0))
 
 
+@case("our client takes replies a byte at a time")
+def replies_bytewise():
+    ours_, theirs = socket.socketpair()
+    with Raw(ours_) as raw, theirs, subprocess.Popen([CLIENT, f"fd:{theirs.fileno()}"], pass_fds=[theirs.fileno()],
+                                                     stdout=subprocess.PIPE, text=True) as client:
+        theirs.close()
+        for name in walk.NAMES:
+            raw.expect(walk.call(name, OTHER_ID), name)
+            for byte in walk.replies(name, OTHER_ID):
+                raw.send(bytes([byte]))
+        raw.expect_end()
+        equal((client.communicate(timeout=TIMEOUT)[0], client.returncode), (ALL, 0))
+
+
 def all_calls(client_id):
     """All but Start: (calls, replies)."""
     return (b"".join(walk.call(name, client_id) for name in walk.NAMES[1:]),
