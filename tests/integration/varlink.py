@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The protocol: framing, envelope, parameters, errors and introspection, as UAPI.20 has them."""
+"""The protocol: framing, envelope, parameters, errors and introspection, as UAPI.20 has them.
+
+Rules that are tried elsewhere:
+    limits of messages, connections and time               limits.py
+    sockets that are passed, listening or connected        activation.py
+    the socket's name, its link in the registry            ../checks/units.py, boot.py
+    replies that hold several entries, for --collect       allocate.py, history.py, ../varlink/foreign.py
+    what a client sends and takes                          ../varlink/certification.py, ../unit/client/
+    clients and servers of others                          ../varlink/foreign.py
+"""
 
 import json
 import socket
@@ -114,6 +123,29 @@ def half_close_reload(_, client):
     client.socket.shutdown(socket.SHUT_WR)
     equal(client.reply("Reload")[0]["pools"][0]["name"], "kubelet")
     client.expect_closed()
+
+
+@daemon_case("a client that has shut its half down gets what a stream tells later, until it goes")
+def half_close_stream(daemon, client):
+    with daemon.client() as other:
+        stream = other.stream("Monitor")
+        equal(next(stream), {"events": []})
+        other.socket.shutdown(socket.SHUT_WR)
+        for pod in ("a", "b"):
+            client.call("Allocate", pod=pod)
+            equal([event["pod"] for event in next(stream)["events"]], [pod])
+    daemon.settle(client)
+
+
+@daemon_case("what comes behind a stream that never ends is not looked at, and does not end it")
+def behind_endless_stream(daemon, client):
+    with daemon.client() as other:
+        other.send(encode("Monitor", more=True) + encode("Release", {"pod": "a"}) + b"no JSON\0")
+        equal(other.reply("Monitor", more=True)[0], {"events": []})
+        client.call("Allocate", pod="a")
+        equal([event["kind"] for event in other.reply("Monitor", more=True)[0]["events"]], ["allocated"])
+        equal(client.call("Get", pod="a")["allocation"]["state"], "active")
+    daemon.settle(client)
 
 
 @daemon_case("a client that goes away during its Reload harms nobody")

@@ -56,31 +56,42 @@ def replies():
         raw.expect_end()
 
 
-@case("each call of our client, to the byte, and not one more")
-def calls():
+def serve_client(what, answer):
+    """Our client at a server that sends what ANSWER makes of each right message; every call is looked at."""
     ours_, theirs = socket.socketpair()
     with Raw(ours_) as raw, theirs, subprocess.Popen([CLIENT, f"fd:{theirs.fileno()}"], pass_fds=[theirs.fileno()],
                                                      stdout=subprocess.PIPE, text=True) as client:
         theirs.close()
         for name in walk.NAMES:
             raw.expect(walk.call(name, OTHER_ID), name)
-            raw.send(walk.replies(name, OTHER_ID))
+            for message in walk.replies(name, OTHER_ID).split(b"\0")[:-1]:
+                for part in answer(message):
+                    raw.send(part)
         raw.expect_end()
-        equal((client.communicate(timeout=TIMEOUT)[0], client.returncode), (ALL, 0))
+        equal((client.communicate(timeout=TIMEOUT)[0], client.returncode), (ALL, 0), what)
+
+
+@case("each call of our client, to the byte, and not one more")
+def calls():
+    serve_client("whole", lambda message: [message + b"\0"])
 
 
 @case("our client takes replies a byte at a time")
 def replies_bytewise():
-    ours_, theirs = socket.socketpair()
-    with Raw(ours_) as raw, theirs, subprocess.Popen([CLIENT, f"fd:{theirs.fileno()}"], pass_fds=[theirs.fileno()],
-                                                     stdout=subprocess.PIPE, text=True) as client:
-        theirs.close()
-        for name in walk.NAMES:
-            raw.expect(walk.call(name, OTHER_ID), name)
-            for byte in walk.replies(name, OTHER_ID):
-                raw.send(bytes([byte]))
-        raw.expect_end()
-        equal((client.communicate(timeout=TIMEOUT)[0], client.returncode), (ALL, 0))
+    serve_client("bytewise", lambda message: [bytes([byte]) for byte in message + b"\0"])
+
+
+@case("our client takes false flags, vendors' members and blanks in replies")
+def replies_otherwise():
+    def dress(message):
+        flag = b"" if b'"continues"' in message else b',"continues":false'
+        return [b" " + message[:-1] + flag + b',"org.example.trace" : [1, {"a":null}] }\n\0']
+    serve_client("dressed", dress)
+
+
+@case("our client takes parameters that the interface does not name: a newer server may have more")
+def replies_with_more():
+    serve_client("more", lambda message: [message.replace(b'"parameters":{', b'"parameters":{"newer":[1],', 1) + b"\0"])
 
 
 def all_calls(client_id):

@@ -241,7 +241,7 @@ IN_REGISTRY = ('mount -t tmpfs tmpfs /run && mkdir -p /run/varlink/registry && l
 @case("varlinkctl finds subidd by its link in the registry", needs_root=True)
 def ctl_registry():
     if "list-registry" not in run_varlinkctl("--help"):
-        raise Skip("this varlinkctl knows no registry (systemd 259 and newer do)")
+        raise Skip("this varlinkctl knows no registry (that of systemd 262 does)")
     with subidd() as (_, path):
         done = subprocess.run(["unshare", "--mount", "sh", "-ec", IN_REGISTRY, "sh", path, *varlinkctl(),
                                "list-registry"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
