@@ -186,6 +186,8 @@ static int add_request(struct subidd_client *client, const struct subidd_request
 		r = client_add_string(client, parameters, "name", request->pod_name);
 	if (r == 0)
 		r = client_add_nonzero(client, parameters, "pid", request->pid);
+	if (r == 0)
+		r = client_add_nonzero(client, parameters, "start", request->start);
 	return r;
 }
 

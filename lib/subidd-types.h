@@ -199,11 +199,15 @@ struct subidd_piece {
 /* What subidd_allocate() asks for; a member that is NULL or 0 is left out. */
 struct subidd_request {
 	const char *pod;	   /* 1 to 128 of A-Z a-z 0-9 . _ -, a letter or digit first */
-	const char *pool;	   /* may be left out where there is only one */
+	const char *pool;	   /* may be left out where there is only one, or with a start */
 	uint64_t count;		   /* number of IDs, a multiple of the pool's unit */
 	const char *pod_namespace; /* kept for people, at most 253 bytes */
 	const char *pod_name;	   /* kept for people, at most 253 bytes */
 	uint64_t pid;		   /* process to tie it to, as subidd_bind() does */
+	/* first ID of the range that the pod was started with and is to have, instead of one that
+	 * is chosen: for root. Where that is in use, only by what belongs to the process PID, for
+	 * which the caller vouches */
+	uint64_t start;
 };
 
 /* What subidd_reconcile() is to do. */

@@ -31,6 +31,9 @@
  *   -ENOSPC      PoolExhausted (pool, capacity, active, draining, waiting, foreign)
  *   -EUCLEAN     InvalidPool (pool, rule, message)
  *   -EEXIST      CountMismatch (pod, have, want)
+ *   -EADDRINUSE  RangeTaken (pod, start, count, pid)
+ *   -EADDRNOTAVAIL
+ *                RangeMismatch (pod, start, count)
  *   -ESRCH       NoSuchProcess (pid)
  *   -EPERM       OwnedByKubelet (pod)
  *   -EDQUOT      QuotaExceeded (limit)

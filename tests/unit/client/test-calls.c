@@ -50,7 +50,13 @@ static void check_call(struct peer *peer, struct subidd_client *client, const ch
 static void test_allocate(void **state)
 {
 	const struct subidd_request request = {
-		"pod-1", "kubelet", 65536, "default", "web-0", 4242
+		.pod = "pod-1",
+		.pool = "kubelet",
+		.count = 65536,
+		.pod_namespace = "default",
+		.pod_name = "web-0",
+		.pid = 4242,
+		.start = 131072,
 	};
 	struct subidd_result *result = NULL;
 	struct peer peer;
@@ -66,10 +72,11 @@ static void test_allocate(void **state)
 				    "active") ",\"outcome\":\"created\"," BOTH_MAPPINGS "}");
 	assert_string_equal(result->allocation->json, ALLOCATION("active"));
 	subidd_result_free(result);
-	check_call(&peer, client,
-		   CALL("Allocate",
-			"\"parameters\":{\"pool\":\"kubelet\",\"count\":65536,\"namespace\":"
-			"\"default\",\"name\":\"web-0\",\"pid\":4242,\"pod\":\"pod-1\"},"));
+	check_call(
+		&peer, client,
+		CALL("Allocate",
+		     "\"parameters\":{\"pool\":\"kubelet\",\"count\":65536,\"namespace\":"
+		     "\"default\",\"name\":\"web-0\",\"pid\":4242,\"start\":131072,\"pod\":\"pod-1\"},"));
 }
 
 static void test_allocate_leaves_out_what_is_not_set(void **state)

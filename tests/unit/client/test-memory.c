@@ -48,7 +48,13 @@ WRAP(struct json_tokener *, json_tokener_new_ex, NULL, (int depth), (depth))
 static int do_allocate(struct subidd_client *client)
 {
 	const struct subidd_request request = {
-		"pod-1", "kubelet", 65536, "default", "web-0", 4242
+		.pod = "pod-1",
+		.pool = "kubelet",
+		.count = 65536,
+		.pod_namespace = "default",
+		.pod_name = "web-0",
+		.pid = 4242,
+		.start = 131072,
 	};
 	struct subidd_result *result = NULL;
 	int r = subidd_allocate(client, &request, sizeof(request), &result);
