@@ -93,3 +93,11 @@ bool idmap_contains(const struct idmap *map, uint32_t id)
 			return true;
 	return false;
 }
+
+bool idmap_overlaps(const struct idmap *map, struct id_range range)
+{
+	for (size_t i = 0; i < map->n_hosts; i++)
+		if (id_range_overlaps(map->hosts[i], range))
+			return true;
+	return false;
+}

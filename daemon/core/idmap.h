@@ -30,5 +30,6 @@ struct idmap {
 /* Returns 0, or -EINVAL if the text is no map. */
 int idmap_parse(const char *text, size_t size, struct idmap *ret);
 
-/* Is the ID in the map? */
+/* Is the ID, or any of the range, in the map? */
 bool idmap_contains(const struct idmap *map, uint32_t id);
+bool idmap_overlaps(const struct idmap *map, struct id_range range);

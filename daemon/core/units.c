@@ -139,11 +139,9 @@ enum unit_state unit_map_state(const struct unit_map *map, uint32_t unit)
 	return map->units[unit].state;
 }
 
-/* A release in the future, which no clock that only grows can make, waits as well. */
 static bool is_waiting(const struct unit *unit, struct unit_wait wait)
 {
-	return unit->state == UNIT_RELEASED && wait.delay > 0 &&
-	       (unit->release.clock > wait.now || wait.now - unit->release.clock < wait.delay);
+	return unit->state == UNIT_RELEASED && unit_must_wait(unit->release, wait);
 }
 
 uint32_t unit_map_n_waiting(const struct unit_map *map, struct unit_wait wait)

@@ -12,6 +12,7 @@
 
 #include "core/range.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum unit_state {
@@ -34,6 +35,14 @@ struct unit_release {
 struct unit_wait {
 	uint64_t delay, now;
 };
+
+/* Must what was released then still wait? A release in the future, which no clock that only grows
+ * can make, waits as well. */
+static inline bool unit_must_wait(struct unit_release release, struct unit_wait wait)
+{
+	return wait.delay > 0 &&
+	       (release.clock > wait.now || wait.now - release.clock < wait.delay);
+}
 
 struct unit_map {
 	uint32_t n_units;

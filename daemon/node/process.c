@@ -115,6 +115,32 @@ int process_open(const struct process *process, int *ret_fd)
 	return 0;
 }
 
+static int read_map(uint32_t pid, const char *name, struct idmap *ret)
+{
+	_cleanup_(freep) char *text = NULL;
+	char path[32];
+	size_t size;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	r = file_read(path, IDMAP_TEXT_MAX, &text, &size);
+	return r < 0 ? map_error(r) : idmap_parse(text, size, ret);
+}
+
+int process_read_maps(const struct process *process, struct idmap ret[2])
+{
+	_cleanup_(closep) int fd = -1;
+	struct idmap maps[2];
+	int r;
+
+	if ((r = process_open(process, &fd)) < 0 ||
+	    (r = read_map(process->pid, "uid_map", &maps[0])) < 0 ||
+	    (r = read_map(process->pid, "gid_map", &maps[1])) < 0 || (r = check_alive(fd)) < 0)
+		return r;
+	memcpy(ret, maps, sizeof(maps));
+	return 0;
+}
+
 int process_is_alive(const struct process *process)
 {
 	_cleanup_(closep) int fd = -1;

@@ -6,6 +6,7 @@
  * process has ended once all its threads have, even if nobody has waited for it.
  */
 
+#include "core/idmap.h"
 #include "core/process.h"
 
 #include <stdbool.h>
@@ -21,6 +22,12 @@ int process_identify(uint32_t pid, struct process *ret);
  * has ended; or another negative errno, such as -EMFILE.
  */
 int process_open(const struct process *process, int *ret_fd);
+
+/*
+ * Reads the maps of that very process's user namespace: uid_map, then gid_map. Returns 0; -ESRCH if
+ * it has ended; or another negative errno.
+ */
+int process_read_maps(const struct process *process, struct idmap ret[2]);
 
 /* Does that very process live? Returns 1, 0, or a negative errno if that cannot be told now. */
 int process_is_alive(const struct process *process);

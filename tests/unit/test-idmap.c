@@ -134,6 +134,22 @@ static void test_most_lines(void **state)
 	assert_int_equal(idmap_parse(text, (size_t)size, &map), -EINVAL);
 }
 
+static void test_overlaps(void **state)
+{
+	struct idmap map = parse("0 100000 10\n10 4294967290 5\n");
+
+	(void)state;
+	assert_true(idmap_overlaps(&map, (struct id_range){ 100000, 10 }));
+	assert_true(idmap_overlaps(&map, (struct id_range){ 100009, 10 }));
+	assert_true(idmap_overlaps(&map, (struct id_range){ 99990, 11 }));
+	assert_false(idmap_overlaps(&map, (struct id_range){ 99990, 10 }));
+	assert_false(idmap_overlaps(&map, (struct id_range){ 100010, 10 }));
+	assert_true(idmap_overlaps(&map, (struct id_range){ 4294967294, 1 }));
+	assert_true(idmap_overlaps(&map, (struct id_range){ 0, UINT32_MAX }));
+	map = parse("");
+	assert_false(idmap_overlaps(&map, (struct id_range){ 0, UINT32_MAX }));
+}
+
 /* Cuts all IDs into pieces, mixes them and may leave one out: only then is the map not full. */
 static void test_pieces(void **state)
 {
@@ -179,7 +195,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_maps),	   cmocka_unit_test(test_full),
 		cmocka_unit_test(test_past_end),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_most_lines), cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_most_lines), cmocka_unit_test(test_overlaps),
+		cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests_name("idmap", tests, NULL, NULL);
