@@ -17,15 +17,6 @@ const char *const allocate_outcome_names[] = {
 };
 _Static_assert(ELEMENTS_OF(allocate_outcome_names) == N_ALLOCATE_OUTCOMES, "a name for each");
 
-/* What a request is about. */
-struct subject {
-	struct allocation own; /* the pod's row */
-	bool has_own;
-	const struct pool *pool; /* see find_pool() */
-	size_t pool_index;
-	uint32_t count; /* IDs */
-};
-
 static int find_own(struct allocator *allocator, const char *pod, struct subject *subject)
 {
 	int r = store_get(allocator->store, pod, &subject->own);
@@ -44,7 +35,7 @@ static int find_pool(struct allocator *allocator, const struct allocate_request 
 		     struct subject *subject, struct refusal *ret_refusal)
 {
 	const struct pools *pools = &allocator->pools;
-	bool is_held = subject->has_own && subject->own.state == ALLOCATION_ACTIVE;
+	bool is_held = subject_is_active(subject);
 	const char *name = request->pool;
 
 	if (!name && subject->has_own && pools_find(pools, subject->own.pool))
@@ -118,14 +109,15 @@ static int complete(struct allocator *allocator, const struct allocate_request *
 	return r;
 }
 
-static int revive(struct allocator *allocator, const struct allocate_request *request,
-		  const struct subject *subject, struct allocation *ret)
+int allocator_revive(struct allocator *allocator, const struct allocate_request *request,
+		     const struct subject *subject, struct allocation *ret)
 {
 	struct allocation row = subject->own;
 	int r;
 
 	row.state = ALLOCATION_ACTIVE;
 	row.origin = ORIGIN_REQUEST;
+	snprintf(row.pool, sizeof(row.pool), "%s", subject->pool->name);
 	row.client_uid = request->by.uid;
 	row.created_at = request->now.wall;
 	row.released_at = row.release_order = row.clock = 0;
@@ -142,8 +134,8 @@ static int revive(struct allocator *allocator, const struct allocate_request *re
 	return r;
 }
 
-static int create(struct allocator *allocator, const struct allocate_request *request,
-		  const struct subject *subject, struct id_range range, struct allocation *ret)
+int allocator_create(struct allocator *allocator, const struct allocate_request *request,
+		     const struct subject *subject, struct id_range range, struct allocation *ret)
 {
 	struct allocation row = {
 		.range = range,
@@ -208,7 +200,7 @@ static int give(struct allocator *allocator, const struct allocate_request *requ
 		return ALLOCATOR_E_QUOTA;
 	}
 	if (can_revive(allocator, subject, request->count)) {
-		r = revive(allocator, request, subject, ret);
+		r = allocator_revive(allocator, request, subject, ret);
 		if (r == 0)
 			*ret_outcome = OUTCOME_REVIVED;
 		return r;
@@ -216,7 +208,7 @@ static int give(struct allocator *allocator, const struct allocate_request *requ
 	subject->count = request->count ? request->count : subject->pool->unit;
 	r = choose_range(allocator, subject, request->now, &range, ret_refusal);
 	if (r == 0)
-		r = create(allocator, request, subject, range, ret);
+		r = allocator_create(allocator, request, subject, range, ret);
 	if (r == 0)
 		*ret_outcome = OUTCOME_CREATED;
 	return r;
@@ -239,6 +231,23 @@ static int confirm(struct allocator *allocator, const struct allocate_request *r
 			      ret);
 }
 
+/* The range is the daemon's choice. */
+static int choose(struct allocator *allocator, const struct allocate_request *request,
+		  struct subject *subject, struct allocation *ret,
+		  enum allocate_outcome *ret_outcome, struct refusal *ret_refusal)
+{
+	int r = find_pool(allocator, request, subject, ret_refusal);
+
+	if (r != 0)
+		return r;
+	if (!subject_is_active(subject))
+		return give(allocator, request, subject, ret, ret_outcome, ret_refusal);
+	r = confirm(allocator, request, subject, ret, ret_refusal);
+	if (r == 0)
+		*ret_outcome = OUTCOME_EXISTING;
+	return r;
+}
+
 int allocator_allocate(struct allocator *allocator, const struct allocate_request *request,
 		       struct allocation *ret, enum allocate_outcome *ret_outcome,
 		       struct refusal *ret_refusal)
@@ -249,17 +258,11 @@ int allocator_allocate(struct allocator *allocator, const struct allocate_reques
 	*ret_refusal = (struct refusal){};
 	if (r == 0)
 		r = find_own(allocator, request->pod, &subject);
-	if (r == 0)
-		r = find_pool(allocator, request, &subject, ret_refusal);
 	if (r != 0)
 		return r;
-	if (subject.has_own && subject.own.state == ALLOCATION_ACTIVE) {
-		r = confirm(allocator, request, &subject, ret, ret_refusal);
-		if (r == 0)
-			*ret_outcome = OUTCOME_EXISTING;
-	} else {
-		r = give(allocator, request, &subject, ret, ret_outcome, ret_refusal);
-	}
+	r = request->start
+		    ? allocator_record(allocator, request, &subject, ret, ret_outcome, ret_refusal)
+		    : choose(allocator, request, &subject, ret, ret_outcome, ret_refusal);
 	if (r == 0)
 		ret->in_pool = derived_in_pool(&allocator->pools, ret);
 	return r;

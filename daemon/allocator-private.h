@@ -132,5 +132,30 @@ int allocator_begin_drain(struct allocator *allocator, struct allocation *row, e
 int allocator_tie(struct allocator *allocator, struct allocation *row,
 		  const struct process *process, struct requester by, struct moment now);
 
+/* What an Allocate is about. */
+struct subject {
+	struct allocation own; /* the pod's row */
+	bool has_own;
+	const struct pool *pool; /* that the pod is to have a range of, or has */
+	size_t pool_index;
+	uint32_t count; /* IDs */
+};
+
+static inline bool subject_is_active(const struct subject *subject)
+{
+	return subject->has_own && subject->own.state == ALLOCATION_ACTIVE;
+}
+
+/* The range is the requester's choice: an Allocate with a start. */
+int allocator_record(struct allocator *allocator, const struct allocate_request *request,
+		     struct subject *subject, struct allocation *ret,
+		     enum allocate_outcome *ret_outcome, struct refusal *ret_refusal);
+
+/* Gives the pod its own row back, or that range, which nothing may be in the way of. */
+int allocator_revive(struct allocator *allocator, const struct allocate_request *request,
+		     const struct subject *subject, struct allocation *ret);
+int allocator_create(struct allocator *allocator, const struct allocate_request *request,
+		     const struct subject *subject, struct id_range range, struct allocation *ret);
+
 /* May the requester change the allocation? Returns 0, NOT_OWNER or KUBELET. */
 int allocator_check_owner(const struct allocation *row, struct requester by);

@@ -18,6 +18,7 @@
 #include "core/allocation.h"
 #include "core/claims.h"
 #include "core/event.h"
+#include "core/idmap.h"
 #include "core/moment.h"
 #include "core/pool.h"
 #include "store.h"
@@ -38,6 +39,9 @@ enum allocator_error {
 	ALLOCATOR_E_NOT_OWNER,	    /* another client's allocation */
 	ALLOCATOR_E_KUBELET,	    /* the kubelet's allocation: only its file decides */
 	ALLOCATOR_E_CONFLICT,	    /* another allocation is in the way of the kubelet's */
+	ALLOCATOR_E_BAD_START,	    /* no whole units of the pool, or reserved ones */
+	ALLOCATOR_E_RANGE_MISMATCH, /* range: that the pod has */
+	ALLOCATOR_E_RANGE_TAKEN,    /* range: that is in the way; pod and pid of it, if known */
 };
 
 /* Units of a pool. */
@@ -56,6 +60,9 @@ struct refusal {
 	uint32_t have, want;	       /* IDs */
 	uint32_t limit;
 	struct pool_usage usage;
+	struct id_range range;
+	char pod[POD_KEY_MAX + 1]; /* empty: none */
+	uint32_t pid;		   /* 0: none */
 };
 
 /* Who asks. */
@@ -71,6 +78,13 @@ struct allocate_request {
 	const char *name;	       /* the same */
 	uint32_t count;		       /* IDs; 0: what the pod has, or one unit */
 	const struct process *process; /* to tie it to; NULL: none */
+	/*
+	 * The range begins there, and is not chosen: one unit where no count is given; 0: it is
+	 * chosen. That a process maps it is explained by MAPS, the uid_map and the gid_map of one
+	 * that belongs to the pod; NULL: of none.
+	 */
+	uint32_t start;
+	const struct idmap *maps;
 	struct requester by;
 	struct moment now;
 };
@@ -122,7 +136,7 @@ struct pool_usage allocator_usage(const struct allocator *allocator, size_t pool
 				  struct moment now);
 
 /* Gives a pod its range. All errors but NOT_FOUND and CONFLICT; NOT_OWNER and KUBELET only where a
- * range that the pod has is to be tied to a process. */
+ * range that the pod has is to be tied to a process, the last three only with a start. */
 int allocator_allocate(struct allocator *allocator, const struct allocate_request *request,
 		       struct allocation *ret, enum allocate_outcome *ret_outcome,
 		       struct refusal *ret_refusal);

@@ -28,6 +28,19 @@ static int identify(int64_t pid, struct process *ret)
 	return r == -EPERM ? -ESRCH : r;
 }
 
+/* The same with its maps. */
+static int identify_mapped(int64_t pid, struct process *ret, struct idmap ret_maps[2])
+{
+	struct process process;
+	int r = identify(pid, &process);
+
+	if (r == 0)
+		r = process_read_maps(&process, ret_maps);
+	if (r == 0)
+		*ret = process;
+	return r == -EPERM ? -ESRCH : r;
+}
+
 /* R is what identify() returned; there is no answer to what is the daemon's own trouble. */
 static int refuse_process(struct varlink_call *call, int64_t pid, int r)
 {
@@ -38,7 +51,7 @@ static int refuse_process(struct varlink_call *call, int64_t pid, int r)
 
 struct allocate_parameters {
 	const char *pod, *pool, *namespace, *name;
-	int64_t count, pid;
+	int64_t count, pid, start;
 };
 
 static const struct field allocate_fields[] = {
@@ -51,6 +64,7 @@ static const struct field allocate_fields[] = {
 	{ "name", FIELD_STRING, true, offsetof(struct allocate_parameters, name),
 	  .is_valid = label_valid },
 	{ "pid", FIELD_INT, true, offsetof(struct allocate_parameters, pid), 1, INT32_MAX },
+	{ "start", FIELD_INT, true, offsetof(struct allocate_parameters, start), 1, UINT32_MAX },
 };
 
 /* The message names the place, as the error's parameters do not. */
@@ -73,6 +87,18 @@ static struct json_object *new_exhausted(const struct refusal *refusal)
 			 JSON_INT("draining", refusal->usage.draining),
 			 JSON_INT("waiting", refusal->usage.waiting),
 			 JSON_INT("foreign", refusal->usage.foreign), NULL);
+}
+
+static struct json_object *new_range_taken(const struct refusal *refusal)
+{
+	_cleanup_(json_putp) struct json_object *o = json_pack(
+		JSON_INT("start", refusal->range.start), JSON_INT("count", refusal->range.count),
+		NULL);
+
+	if (!o || (*refusal->pod && json_add_string(o, "pod", refusal->pod) < 0) ||
+	    (refusal->pid && json_add_int(o, "pid", refusal->pid) < 0))
+		return NULL;
+	return take_ptr(o);
 }
 
 /* A name that no pool has can be longer than what the refusal holds of it. */
@@ -104,6 +130,15 @@ static int refuse_allocate(struct varlink_call *call, const struct allocate_para
 	case ALLOCATOR_E_KUBELET:
 		return methods_refuse(call, ERROR("OwnedByKubelet"),
 				      json_pack(JSON_STRING("pod", p->pod), NULL));
+	case ALLOCATOR_E_BAD_START:
+		return varlink_invalid_parameter(call, "start");
+	case ALLOCATOR_E_RANGE_MISMATCH:
+		return methods_refuse(call, ERROR("RangeMismatch"),
+				      json_pack(JSON_STRING("pod", p->pod),
+						JSON_INT("start", refusal->range.start),
+						JSON_INT("count", refusal->range.count), NULL));
+	case ALLOCATOR_E_RANGE_TAKEN:
+		return methods_refuse(call, ERROR("RangeTaken"), new_range_taken(refusal));
 	case ALLOCATOR_E_NOT_FOUND:
 	case ALLOCATOR_E_CONFLICT:
 		break;
@@ -121,6 +156,7 @@ static int handle_allocate(struct varlink_call *call, const void *parameters, vo
 		.namespace = p->namespace,
 		.name = p->name,
 		.count = (uint32_t)p->count,
+		.start = (uint32_t)p->start,
 		.by = methods_requester(call),
 		.now = methods_now(),
 	};
@@ -128,12 +164,18 @@ static int handle_allocate(struct varlink_call *call, const void *parameters, vo
 	struct allocation allocation;
 	enum allocate_outcome outcome;
 	struct process process;
+	struct idmap maps[2];
 	struct refusal refusal;
-	int r = p->pid ? identify(p->pid, &process) : 0;
+	int r = 0;
 
+	if (p->start && varlink_call_access(call) < ACCESS_ROOT)
+		return varlink_error(call, "org.varlink.service.PermissionDenied", NULL);
+	if (p->pid)
+		r = p->start ? identify_mapped(p->pid, &process, maps) : identify(p->pid, &process);
 	if (r < 0)
 		return refuse_process(call, p->pid, r);
 	request.process = p->pid ? &process : NULL;
+	request.maps = p->pid && p->start ? maps : NULL;
 	r = allocator_allocate(methods->allocator, &request, &allocation, &outcome, &refusal);
 	if (r < 0)
 		return methods_refuse_store(methods, call);

@@ -14,7 +14,7 @@ static uint32_t n_active_of(uint32_t uid)
 	return n;
 }
 
-static bool is_held(int pod)
+bool is_held(int pod)
 {
 	return model.pods[pod].is_known && model.pods[pod].state == ALLOCATION_ACTIVE;
 }
@@ -117,12 +117,18 @@ static struct requester some_client(int pod)
 	return (struct requester){ 1000 + n % 3, 2, false };
 }
 
-/* A process that lives, or NULL. */
-static const struct process *some_process(void)
+const struct living *some_living(void)
 {
 	const struct living *living = &world.processes[below(N_PROCESSES)];
 
-	return living->is_alive ? &living->process : NULL;
+	return living->is_alive ? living : NULL;
+}
+
+static const struct process *some_process(void)
+{
+	const struct living *living = some_living();
+
+	return living ? &living->process : NULL;
 }
 
 static void expect_new(const struct allocate_request *request, const struct pool_geometry *pool,

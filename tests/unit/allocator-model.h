@@ -83,6 +83,12 @@ extern const char *const pool_names[N_POOLS];
 /* Lets time go by, and returns what is now. */
 struct moment pass_time(void);
 
+/* Has the pod a range now? */
+bool is_held(int pod);
+
+/* A process that lives, or NULL. */
+const struct living *some_living(void);
+
 /* Is the pool configured? */
 bool is_there(int pool);
 
@@ -116,6 +122,7 @@ void model_drain(void);
 
 /* Something that any client or the node does. Each compares what comes out. */
 void step_allocate(void);
+void step_record(void);
 void step_release(void);
 void step_bind(void);
 void step_reconcile(void);

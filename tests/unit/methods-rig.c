@@ -27,6 +27,15 @@ int process_identify(uint32_t pid, struct process *ret)
 	return 0;
 }
 
+int process_read_maps(const struct process *process, struct idmap ret[2])
+{
+	if (process->pid == methods_rig.unmapped_pid)
+		return -ESRCH;
+	ret[0] = (struct idmap){ .hosts = { { process->pid, 1 } }, .n_hosts = 1 };
+	ret[1] = (struct idmap){ .is_empty = true };
+	return 0;
+}
+
 const struct pools *allocator_pools(const struct allocator *allocator)
 {
 	(void)allocator;
@@ -50,7 +59,9 @@ int allocator_allocate(struct allocator *allocator, const struct allocate_reques
 	methods_rig.allocate = *request;
 	if (request->process)
 		methods_rig.process = *request->process;
-	*ret_refusal = (struct refusal){};
+	if (request->maps)
+		methods_rig.map = request->maps[0].hosts[0];
+	*ret_refusal = methods_rig.refusal;
 	*ret = methods_rig.allocations[0];
 	*ret_outcome = OUTCOME_REVIVED;
 	return methods_rig.result;

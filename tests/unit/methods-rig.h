@@ -30,9 +30,11 @@ struct methods_rig {
 	size_t n_claims;
 	struct findings runtime; /* of the first pool */
 	int result;		 /* of whatever asks for a change, or for a pod */
-	int read_result;	 /* of what reads many rows or events */
-	uint32_t living_pid;	 /* the only process */
+	struct refusal refusal;
+	int read_result;     /* of what reads many rows or events */
+	uint32_t living_pid; /* the only process */
 	uint32_t hidden_pid;
+	uint32_t unmapped_pid; /* it ends before its maps are read */
 	bool is_pending;
 	bool is_backup_open;
 	uint64_t backup_size;
@@ -41,6 +43,7 @@ struct methods_rig {
 	unsigned int n_asked; /* times that a change was asked for */
 	struct allocate_request allocate;
 	struct process process;
+	struct id_range map; /* the first of the process's uid_map */
 	struct requester by;
 	struct reconcile_request reconcile;
 	struct event_query query;

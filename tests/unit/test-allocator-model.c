@@ -16,12 +16,12 @@ static const struct {
 	uint32_t weight; /* of all steps */
 	void (*step)(void);
 } steps[] = {
-	{ 320, step_allocate },	  { 170, step_release },       { 30, step_bind },
-	{ 5, step_reconcile },	  { 100, step_process_start }, { 110, step_process_end },
-	{ 20, step_notice_ends }, { 160, step_pass },	       { 8, step_lose_sight },
-	{ 60, step_adopt },	  { 40, step_vanish },	       { 6, step_kubelet_claims },
-	{ 4, step_pools },	  { 2, step_settings },	       { 1, step_restart },
-	{ 20, step_commit },
+	{ 320, step_allocate },	    { 90, step_record },      { 170, step_release },
+	{ 30, step_bind },	    { 5, step_reconcile },    { 100, step_process_start },
+	{ 110, step_process_end },  { 20, step_notice_ends }, { 160, step_pass },
+	{ 8, step_lose_sight },	    { 60, step_adopt },	      { 40, step_vanish },
+	{ 6, step_kubelet_claims }, { 4, step_pools },	      { 2, step_settings },
+	{ 1, step_restart },	    { 20, step_commit },
 };
 
 static void take_step(void)

@@ -103,6 +103,72 @@ static void test_allocate(void **state)
 	caller_drop(&caller);
 }
 
+/* With a start the maps of the process come along; it is root's alone. */
+static void test_allocate_start(void **state)
+{
+	struct caller caller;
+
+	(void)state;
+	methods_rig.living_pid = 12;
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":131072,\"pid\":13", NULL,
+		      "{\"error\":\"org.varlink.service.PermissionDenied\"}");
+	methods_rig.access = ACCESS_ROOT;
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":131072,\"pid\":13", NULL,
+		      ERROR("NoSuchProcess", "\"pid\":13"));
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":0", NULL, INVALID("start"));
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":-1", NULL, INVALID("start"));
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":4294967296", NULL, INVALID("start"));
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":\"1\"", NULL, INVALID("start"));
+	methods_rig.unmapped_pid = 12;
+	expect_answer("Allocate", "\"pod\":\"a\",\"start\":131072,\"pid\":12", NULL,
+		      ERROR("NoSuchProcess", "\"pid\":12"));
+	assert_int_equal(methods_rig.n_asked, 0);
+	/* without a start nobody reads them */
+	caller_start(&caller, "Allocate", "\"pod\":\"a\",\"pid\":12", NULL);
+	caller_next(&caller);
+	assert_int_equal(methods_rig.allocate.start, 0);
+	assert_null(methods_rig.allocate.maps);
+	caller_drop(&caller);
+	methods_rig.unmapped_pid = 0;
+	caller_start(&caller, "Allocate",
+		     "\"pod\":\"a\",\"start\":4294967295,\"count\":65536,\"pid\":12", NULL);
+	caller_next(&caller);
+	assert_true(methods_rig.allocate.start == UINT32_MAX);
+	assert_int_equal(methods_rig.allocate.count, 65536);
+	assert_int_equal(methods_rig.process.pid, 12);
+	assert_int_equal(methods_rig.map.start, 12);
+	caller_drop(&caller);
+	caller_start(&caller, "Allocate", "\"pod\":\"a\",\"start\":131072", NULL);
+	caller_next(&caller);
+	assert_null(methods_rig.allocate.process);
+	assert_null(methods_rig.allocate.maps);
+	caller_drop(&caller);
+}
+
+static void test_start_refused(void **state)
+{
+	static const char request[] = "\"pod\":\"a\",\"start\":131072";
+
+	(void)state;
+	methods_rig.access = ACCESS_ROOT;
+	methods_rig.refusal.range = (struct id_range){ 196608, 65536 };
+	methods_rig.result = ALLOCATOR_E_BAD_START;
+	expect_answer("Allocate", request, NULL, INVALID("start"));
+	methods_rig.result = ALLOCATOR_E_RANGE_MISMATCH;
+	expect_answer("Allocate", request, NULL,
+		      ERROR("RangeMismatch", "\"pod\":\"a\",\"start\":196608,\"count\":65536"));
+	methods_rig.result = ALLOCATOR_E_RANGE_TAKEN;
+	expect_answer("Allocate", request, NULL,
+		      ERROR("RangeTaken", "\"start\":196608,\"count\":65536"));
+	methods_rig.refusal.pid = 12;
+	expect_answer("Allocate", request, NULL,
+		      ERROR("RangeTaken", "\"start\":196608,\"count\":65536,\"pid\":12"));
+	methods_rig.refusal.pid = 0;
+	strcpy(methods_rig.refusal.pod, "b");
+	expect_answer("Allocate", request, NULL,
+		      ERROR("RangeTaken", "\"start\":196608,\"count\":65536,\"pod\":\"b\""));
+}
+
 static void test_lookup(void **state)
 {
 	static const char found[] = "{\"parameters\":{\"allocation\":" ALLOCATION
@@ -232,9 +298,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	const struct CMUnitTest tests[] = {
-		TEST(test_bind),	   TEST(test_refusals),	 TEST(test_allocate),
-		TEST(test_lookup),	   TEST(test_reconcile), TEST(test_reconcile_refused),
-		TEST(test_reconcile_many), TEST(test_status),
+		TEST(test_bind),	   TEST(test_refusals),		 TEST(test_allocate),
+		TEST(test_allocate_start), TEST(test_start_refused),	 TEST(test_lookup),
+		TEST(test_reconcile),	   TEST(test_reconcile_refused), TEST(test_reconcile_many),
+		TEST(test_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,7 @@ static void test_ordinary_user(void **state)
 static void look_from_hiding(uint32_t pid, const struct process *ended)
 {
 	struct process process = { .pid = pid }, other;
+	struct idmap maps[2];
 	int fd;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -248,7 +249,7 @@ static void look_from_hiding(uint32_t pid, const struct process *ended)
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
 		_exit(1);
 	if (process_identify(pid, &other) != -EPERM || process_open(&process, &fd) != -EPERM ||
-	    process_is_alive(&process) != -EPERM)
+	    process_is_alive(&process) != -EPERM || process_read_maps(&process, maps) != -EPERM)
 		_exit(2);
 	_exit(process_is_alive(ended) != 0);
 }
