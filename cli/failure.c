@@ -36,6 +36,8 @@ static const struct {
 } hints[] = {
 	{ "io.subidd.Allocator.InvalidPool", "see subidctl check" },
 	{ "io.subidd.Allocator.CountMismatch", "release the pod first, or leave out --count" },
+	{ "io.subidd.Allocator.RangeMismatch",
+	  "release the pod first and wait until it has drained, or leave out --start" },
 	{ "io.subidd.Allocator.NoSuchProcess", "a PID is one that the daemon can see" },
 	{ "io.subidd.Allocator.OwnedByKubelet",
 	  "it has the range until the kubelet removes the pod" },
@@ -58,6 +60,9 @@ static const struct {
 		 "first" },
 	{ "count", "--count is a multiple of the pool's unit and not larger than the pool; see "
 		   "subidctl status" },
+	{ "start",
+	  "--start is the first ID of a whole unit of a pool, and not of one that is reserved; "
+	  "see subidctl status" },
 	{ "pid", "a PID is that of a process: 1 or more, and not the kernel's" },
 	{ "namespace", "--namespace is 1 to 253 bytes without control characters" },
 	{ "name", "--name is 1 to 253 bytes without control characters" },
@@ -125,6 +130,20 @@ static char *exhausted_hint(const struct context *context)
 			 free_units);
 }
 
+/* What lives in a range that is wanted may be what it is wanted for. */
+static char *taken_hint(const struct context *context)
+{
+	int64_t pid;
+
+	if (subidd_client_error_string(context->client, "pod"))
+		return copy("start it with another range, or release that pod if it is gone");
+	if (subidd_client_error_int(context->client, "pid", &pid) == 0)
+		return copy("if that is the pod's own, give --pid of a process of the pod; see "
+			    "subidctl list --foreign");
+	return copy("try again when nothing alive maps it any more, or start it with another "
+		    "range");
+}
+
 /* What to do after an error of the daemon, NULL if nothing comes to mind. */
 static char *refusal_hint(struct context *context, int r)
 {
@@ -140,8 +159,11 @@ static char *refusal_hint(struct context *context, int r)
 		return parameter_hint(context);
 	case ENOSPC:
 		return exhausted_hint(context);
+	case EADDRINUSE:
+		return taken_hint(context);
 	case EACCES:
-		return copy(context->verb->denied);
+		return copy(context->options[OPTION_START] ? "--start is for root"
+							   : context->verb->denied);
 	}
 	return NULL;
 }

@@ -37,6 +37,7 @@ static const struct option long_options[] = {
 	{ "foreign", no_argument, NULL, CODE(OPTION_FOREIGN) },
 	{ "file", required_argument, NULL, CODE(OPTION_FILE) },
 	{ "at", required_argument, NULL, CODE(OPTION_AT) },
+	{ "start", required_argument, NULL, CODE(OPTION_START) },
 	{},
 };
 _Static_assert(ELEMENTS_OF(long_options) == N_OPTIONS + 1, "a row for each option");

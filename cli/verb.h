@@ -40,6 +40,7 @@ enum option_name {
 	OPTION_FOREIGN,
 	OPTION_FILE,
 	OPTION_AT,
+	OPTION_START,
 	N_OPTIONS
 };
 

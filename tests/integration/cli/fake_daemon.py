@@ -101,6 +101,11 @@ REFUSALS = {
     "broken": Refused(INTERFACE + "InvalidPool", pool="broken", rule="start-unaligned",
                       message="/etc/subuid:3: the start 65537 is no multiple of 65536"),
     "large": Refused(INTERFACE + "CountMismatch", pod="large", have=65536, want=131072),
+    "taken": Refused(INTERFACE + "RangeTaken", pod="web", start=131072, count=65536),
+    "lived-in": Refused(INTERFACE + "RangeTaken", start=131072, count=65536, pid=4242),
+    "unproven": Refused(INTERFACE + "RangeTaken", start=131072, count=65536),
+    "elsewhere": Refused(INTERFACE + "RangeMismatch", pod="elsewhere", start=131072, count=65536),
+    "crooked": Refused(SERVICE + "InvalidParameter", parameter="start"),
     "quota": Refused(INTERFACE + "QuotaExceeded", limit=10),
     "dead": Refused(INTERFACE + "NoSuchProcess", pid=4242),
     "static": Refused(INTERFACE + "OwnedByKubelet", pod="static"),
@@ -119,7 +124,7 @@ REFUSALS = {
 def allocate(parameters):
     if parameters.get("pool") == "nowhere":
         raise Refused(INTERFACE + "NoSuchPool", pool="nowhere")
-    value = allocation(parameters["pod"], 131072, count=parameters.get("count", 65536),
+    value = allocation(parameters["pod"], parameters.get("start", 131072), count=parameters.get("count", 65536),
                        **{key: parameters[key] for key in ("namespace", "name", "pid")
                           if key in parameters})
     return mapped(value, outcome={"again": "existing", "back": "revived"}.get(value["pod"], "created"))
