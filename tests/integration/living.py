@@ -19,6 +19,7 @@ from harness import UNIT, Daemon, Scratch, Skip, case, equal
 # maps keep away from where others have their pools: units 1 to 4100 or so, and those of subidctl's
 # tests from 30521 on. The unit tests live in 33000 to 56519; behind them are the slots of the model.
 SMALL = ("units", 10000, 8, 109)
+STARTED = ("started", 15000, 8, 125)
 LARGE = ("model", 57200, 1600, 5)
 PASS_GAP = 1_000_000  # us between the two passes that end a draining
 held, slots_lock = [], threading.Lock()
@@ -35,9 +36,9 @@ def take_slot(kind, slot):
     return name
 
 
-def own_units(n):
+def own_units(n, slots=None):
     """The first ID of a run of units that are ours until we end."""
-    kind, first, size, n_slots = SMALL if n <= 256 else LARGE
+    kind, first, size, n_slots = slots or (SMALL if n <= 256 else LARGE)
     run = []
     with slots_lock:
         for slot in range(n_slots):
@@ -221,8 +222,8 @@ class Events:
 class Rig:
     """A daemon with one pool of own units, a client and a watcher."""
 
-    def __init__(self, n_units, daemon_keys="", line=None, config=None, command=None):
-        self.start = own_units(n_units)
+    def __init__(self, n_units, daemon_keys="", line=None, config=None, command=None, slots=None):
+        self.start = own_units(n_units, slots)
         self.scratch = Scratch(line or f"kubelet:{self.start}:{n_units * UNIT}",
                                config or f"[Daemon]\nScanIntervalSec=1\n{daemon_keys}[Pool kubelet]\nMaxPods=1\n")
         options = {"command": command(self.scratch)} if command else {}

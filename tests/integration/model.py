@@ -142,6 +142,7 @@ class Walk:
         judge.explain([calls for _, calls in batches], cut)
         self.explained.update(judge.n_explained)
         self.state.sweep = None
+        self.state.recorded.clear()
 
     def read_reply(self, client, call):
         try:

@@ -45,7 +45,25 @@ class Moves:
             parameters["namespace"], parameters["name"] = f"ns{n}", f"name{n}"
         if bind < 0.02 and self.bound:
             parameters["pid"] = self.bound[int(pid * len(self.bound))]
+        self.add_start(parameters)
         return "Allocate", parameters
+
+    def add_start(self, parameters):
+        """Some pods were started with a range: one that they or others have, any, or a foreign process's."""
+        is_started, kind, unit = self.chance.random() < 0.08, self.chance.random(), self.chance.randrange(SLOT_UNITS)
+        if not is_started:
+            return
+        row = self.state.row_of(parameters["pod"]) if kind < 0.4 else self.state.rows.get(self.state.row_at[unit])
+        foreign = [one for one in self.housed if any(self.state.lives.get(u, "") is None for u in one[1])]
+        if kind > 0.85 and foreign:
+            parameters["pid"], units = foreign[int((kind - 0.85) / 0.15 * len(foreign))]
+            unit = units[0]
+        elif kind < 0.8 and row:
+            unit = row.first
+            if row.n > 1 or "count" in parameters:
+                parameters["count"] = row.n * BASE_UNIT
+        parameters["start"] = self.state.base + unit * BASE_UNIT
+        self.state.recorded.add((parameters["pod"], unit, parameters.get("pid")))
 
     def bind(self):
         pid = self.chance.random()
@@ -208,6 +226,7 @@ class Moves:
             for unit in units:
                 self.state.lives.pop(unit, None)
             self.walk.doubt(units)
+            self.state.dead.add(pid)
             self.walk.processes.kill(pid)
             self.count("processes left a range")
 

@@ -8,7 +8,7 @@ moments between the changes before and after it on its connection.
 import collections
 
 from client import ALLOCATOR, SERVICE
-from model_state import BASE_UNIT, check, coarse, free_runs, overlay
+from model_state import BASE_UNIT, DRAINING, RELEASED, check, coarse, free_runs, overlay
 
 EVENT_OF = {"created": "allocated", "revived": "revived"}
 
@@ -145,6 +145,7 @@ class Judge:
         found = call.reply.get("allocation")
         if found:
             check(self.made_row(call, self.state.events[index]), "answered what is not so", call)
+            check(found["start"] == call.parameters.get("start", found["start"]), "another start", call)
         for name in ("uidMappings", "gidMappings"):
             if name in call.reply:
                 check(call.reply[name] == [{"containerID": 0, "hostID": found["start"], "size": found["count"]}],
@@ -173,8 +174,9 @@ class Judge:
         check(explain(call, rows, moments), "not explained by anything", call, rows, low, high)
 
     def explain_Allocate(self, call, rows, _):
-        return call.reply["outcome"] == "existing" and any(
-            row and row.state == "active" and self.row_fits(call.reply["allocation"], row) for row in rows)
+        found = call.reply["allocation"]
+        return call.reply["outcome"] == "existing" and call.parameters.get("start", found["start"]) == found["start"] \
+            and any(row and row.state == "active" and self.row_fits(found, row) for row in rows)
 
     def explain_Release(self, call, rows, _):
         if "allocation" not in call.reply:
@@ -216,7 +218,7 @@ class Judge:
         return call.parameters["pid"] in self.state.dead
 
     def explain_PermissionDenied(self, call, rows, _):
-        return any(row and row.state == "active" and call.uid not in (0, row.uid) for row in rows)
+        return (call.uid != 0 and "start" in call.parameters) or any(row and row.state == "active" and call.uid not in (0, row.uid) for row in rows)
 
     def explain_OwnedByKubelet(self, _, rows, __):
         return any(row and row.state == "active" and row.origin == "kubelet" for row in rows)
@@ -229,7 +231,38 @@ class Judge:
     def explain_InvalidPool(self, _, __, moments):
         return any(pool is None for _, pool, _, _ in moments)
 
+    def asked(self, call, size):
+        """The units that a call with a start is about."""
+        first = (call.parameters["start"] - self.state.base) // BASE_UNIT
+        return range(first, first + (call.parameters.get("count", 0) // BASE_UNIT or size))
+
+    def explain_RangeMismatch(self, call, rows, _):
+        has = ((call.error_parameters["start"] - self.state.base) // BASE_UNIT,
+               call.error_parameters["count"] // BASE_UNIT)
+        return call.error_parameters["pod"] == call.parameters["pod"] and any(
+            row and row.state != "released" and (row.first, row.n) == has for row in rows) and \
+            (call.parameters["start"], call.parameters.get("count")) != \
+            (call.error_parameters["start"], call.error_parameters["count"])
+
+    def explain_RangeTaken(self, call, _, moments):
+        state, error = self.state, call.error_parameters
+        first, end = error["start"] - state.base, error["start"] + error["count"] - state.base
+        asked = set().union(*(self.asked(call, size) for _, _, size, _ in moments))
+        check(any(first < (unit + 1) * BASE_UNIT and unit * BASE_UNIT < end for unit in asked), "not in the way", call)
+        if "pod" in error:
+            check("pid" not in error and error["pod"] != call.parameters["pod"], "in its own way", call)
+            return any(row and (row.state != "released" or state.delay) and
+                       (row.first * BASE_UNIT, (row.first + row.n) * BASE_UNIT) == (first, end)
+                       for row in state.versions_of(error["pod"], -1, 1 << 60))
+        if any(unit in state.lives or unit in state.doubtful for unit in asked):
+            return True
+        return "pid" not in error and any(units[unit] in (DRAINING, RELEASED)
+                                          for units, _, _, _ in moments for unit in asked if unit < len(units))
+
     def explain_InvalidParameter(self, call, _, moments):
+        if call.error_parameters == {"parameter": "start"}:
+            return any(pool and ((asked := self.asked(call, size))[0] < pool[0] or asked[-1] >= sum(pool) or
+                                 (asked[0] - pool[0]) % size) for _, pool, size, _ in moments)
         return call.error_parameters == {"parameter": "count"} and \
             any(call.parameters["count"] // BASE_UNIT % size for _, _, size, _ in moments)
 
