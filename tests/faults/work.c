@@ -106,6 +106,28 @@ static int allocate(struct work *work)
 	return allocator_allocate(work->allocator, &request, &answer, &outcome, &refusal);
 }
 
+/* A pod that was started with a range; it explains whatever lives there. */
+static int record(struct work *work)
+{
+	const struct idmap maps[2] = { { .hosts = { { U, N_UNITS * U } }, .n_hosts = 1 } };
+	struct process process = some_process(work);
+	uint32_t first = 1 + chance(&work->random, N_UNITS);
+	const struct allocate_request request = {
+		.pod = some_pod(work),
+		.start = first * U,
+		.count = chance(&work->random, 3) ? 0 : 2 * U,
+		.process = chance(&work->random, 5) ? NULL : &process,
+		.maps = maps,
+		.by = root,
+		.now = later(work, 1000),
+	};
+	struct allocation answer;
+	enum allocate_outcome outcome;
+	struct refusal refusal;
+
+	return allocator_allocate(work->allocator, &request, &answer, &outcome, &refusal);
+}
+
 static int release(struct work *work)
 {
 	struct allocation answer;
@@ -240,9 +262,9 @@ static const struct {
 	uint32_t share;
 	int (*request)(struct work *work);
 } requests[] = {
-	{ 40, allocate }, { 25, release },     { 4, bind_process }, { 4, end_process },
-	{ 2, reconcile }, { 8, adopt },	       { 7, vanish },	    { 7, work_drain },
-	{ 1, prune },	  { 1, index_events }, { 1, read_all },
+	{ 40, allocate },   { 8, record },    { 25, release },	   { 4, bind_process },
+	{ 4, end_process }, { 2, reconcile }, { 8, adopt },	   { 7, vanish },
+	{ 7, work_drain },  { 1, prune },     { 1, index_events }, { 1, read_all },
 };
 
 size_t work_n_requests(void)

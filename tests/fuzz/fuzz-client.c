@@ -129,7 +129,7 @@ static void check_status(struct subidd_status *status)
 
 static int ask_allocation(struct subidd_client *client, uint8_t which)
 {
-	const struct subidd_request request = { .pod = "a" };
+	const struct subidd_request request = { .pod = "a", .start = 65536 };
 	struct subidd_result *result = NULL;
 	int r = 0;
 

@@ -10,7 +10,7 @@
  *   h0      close it for writing; x0: altogether
  *   p, p3   a pass over the processes that finds nothing, or one in unit 3; l: none can be made
  *   k12     the kubelet serves pod1 with unit 2; v1: no more
- *   e5      the process 5 has ended; there are those from 1 to 8
+ *   e5      the process 5 has ended; there are those from 1 to 8, which map the units 0 to 6
  *   r       open the store again in the end
  *
  * Every call gets its replies, in order, whatever else comes in; and in the end the rows are what

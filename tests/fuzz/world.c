@@ -35,6 +35,7 @@ static struct moment the_time;
 
 void __wrap_clock_now(struct moment *ret);
 int __wrap_process_identify(uint32_t pid, struct process *ret);
+int __wrap_process_read_maps(const struct process *process, struct idmap ret[2]);
 
 void __wrap_clock_now(struct moment *ret)
 {
@@ -48,6 +49,18 @@ int __wrap_process_identify(uint32_t pid, struct process *ret)
 	if (pid > PROCESSES_MAX)
 		return -ESRCH;
 	*ret = (struct process){ .pid = pid, .start = pid, .boot = BOOT_ID };
+	return 0;
+}
+
+/* A process maps the unit of its number, as the GIDs of its namespace; the last one has none. */
+int __wrap_process_read_maps(const struct process *process, struct idmap ret[2])
+{
+	const struct idmap all = { .hosts = { { 0, UINT32_MAX } }, .n_hosts = 1, .is_full = true };
+
+	ret[0] = ret[1] = all;
+	if (process->pid < PROCESSES_MAX)
+		ret[1] = (struct idmap){ .hosts = { { process->pid * WORLD_UNIT, WORLD_UNIT } },
+					 .n_hosts = 1 };
 	return 0;
 }
 

@@ -4,8 +4,8 @@
 /*
  * A server with the real methods, allocator and store, in one thread: nothing runs but in
  * world_run(). Each world begins with an empty database. Its clock and its processes are its own,
- * so that the same input does the same each time: the linker puts this file's clock_now() and
- * process_identify() in place of the node's.
+ * so that the same input does the same each time: the linker puts this file's clock_now(),
+ * process_identify() and process_read_maps() in place of the node's.
  */
 
 #include "server.h"

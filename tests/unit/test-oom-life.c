@@ -37,6 +37,23 @@ static bool give(const char *pod, const struct process *tied)
 	return allocator_allocate(allocator, &request, &answer, &outcome, &refusal) == 0;
 }
 
+/* What lives in the range is its own. */
+static bool record(const char *pod, struct id_range range)
+{
+	const struct idmap maps[2] = { { .hosts = { range }, .n_hosts = 1 } };
+	const struct allocate_request request = {
+		.pod = pod,
+		.start = range.start,
+		.count = range.count,
+		.process = &process,
+		.maps = maps,
+		.by = root,
+		.now = later(1),
+	};
+
+	return allocator_allocate(allocator, &request, &answer, &outcome, &refusal) == 0;
+}
+
 static int ignore_row(const struct allocation *row, void *userdata)
 {
 	(void)row;
@@ -97,6 +114,7 @@ static bool live(void)
 	ok = take_pass(1) && ok;
 	ok = allocator_drain(allocator, the_time) == 0 && ok;
 	ok = give("c", NULL) && ok;
+	ok = record("d", (struct id_range){ 5 * U, U }) && ok;
 	ok = allocator_prune(allocator, the_time, 10) >= 0 && ok;
 	ok = commit_all() && ok;
 	ok = allocator_lookup_at(allocator, U, UINT64_MAX, &answer) == 0 && ok;
