@@ -68,18 +68,18 @@ static int decode_piece(struct json_object *object, void *item, const char **ret
 	return 0;
 }
 
-static const struct stream_kind backup_kind = {
+static const struct call_kind backup_kind = {
 	.method = ALLOCATOR_METHOD("Backup"),
-	.decode = decode_piece,
+	.is_stream = true,
+	.decode_item = decode_piece,
 };
 
 int subidd_backup(struct subidd_client *client, struct subidd_backup_iterator **ret)
 {
 	_cleanup_(subidd_backup_iterator_freep) struct subidd_backup_iterator *iterator = NULL;
-	int r = client_begin(client);
+	int r;
 
-	if (r < 0)
-		return r;
+	client_forget(client);
 	iterator = calloc(1, sizeof(*iterator));
 	if (!iterator)
 		return client_fail_plain(client, -ENOMEM);

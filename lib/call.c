@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-
-/* One call and its replies. */
+#include "call.h"
 
 #include "cleanup.h"
-#include "client.h"
 #include "transport.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define REPLY_DEPTH_MAX 32
 
 void client_forget(struct subidd_client *client)
 {
@@ -19,148 +15,148 @@ void client_forget(struct subidd_client *client)
 	client->error = 0;
 }
 
-int client_begin(struct subidd_client *client)
+int call_new(struct subidd_client *client, const struct call_kind *kind,
+	     struct json_object *parameters, struct subidd_call **ret)
 {
-	client_forget(client);
-	if (client->busy)
-		return client_fail(client, -EBUSY, "an iterator of this client is not at its end");
-	client->deadline = deadline_after(client->timeout);
-	return 0;
-}
+	_cleanup_(call_freep) struct subidd_call *call = calloc(1, sizeof(*call));
+	struct outgoing *message;
 
-int client_copy(struct subidd_client *client, const void *from, size_t size, void *to,
-		size_t to_size)
-{
-	const char *bytes = from;
-
-	for (size_t i = to_size; i < size; i++)
-		if (bytes[i] != 0)
-			return client_fail(
-				client, -E2BIG,
-				"the request has a member that this library does not know");
-	memset(to, 0, to_size);
-	memcpy(to, from, size < to_size ? size : to_size);
-	return 0;
-}
-
-int client_new_parameters(struct subidd_client *client, struct json_object **ret)
-{
-	struct json_object *parameters = json_object_new_object();
-
-	if (!parameters)
+	if (!call)
 		return client_fail_plain(client, -ENOMEM);
-	*ret = parameters;
+	call->client = client;
+	call->kind = kind;
+	message = &call->message;
+	message->object = envelope_call_build(kind->method, json_object_get(parameters),
+					      kind->is_stream);
+	if (message->object)
+		message->text = json_text(message->object, &message->size);
+	if (!message->text)
+		return client_fail_plain(client, -ENOMEM);
+	message->size++; /* its NUL byte */
+	call_set_timeout(call, client->timeout);
+	*ret = take_ptr(call);
 	return 0;
 }
 
-int client_add_string(struct subidd_client *client, struct json_object *parameters,
-		      const char *name, const char *value)
+void call_set_timeout(struct subidd_call *call, uint64_t usec)
 {
-	int r;
-
-	if (!value)
-		return 0;
-	if (!utf8_valid(value, strlen(value)))
-		return client_fail(client, -EINVAL, "%s is not valid UTF-8", name);
-	r = json_add_string(parameters, name, value);
-	return r < 0 ? client_fail_plain(client, r) : 0;
+	call->timeout = usec;
+	call->deadline = deadline_after(usec);
 }
 
-int client_add_int(struct subidd_client *client, struct json_object *parameters, const char *name,
-		   uint64_t value)
+void call_enter(struct subidd_call *call, struct call_list *list)
 {
-	int r;
+	struct subidd_client *client = call->client;
 
-	if (value > INT64_MAX)
-		return client_fail(client, -EINVAL, "%s is too large", name);
-	r = json_add_int(parameters, name, (int64_t)value);
-	return r < 0 ? client_fail_plain(client, r) : 0;
-}
-
-int client_add_nonzero(struct subidd_client *client, struct json_object *parameters,
-		       const char *name, uint64_t value)
-{
-	return value > 0 ? client_add_int(client, parameters, name, value) : 0;
-}
-
-static const char *peer(const struct subidd_client *client)
-{
-	return client->path ? client->path : "the given connection";
-}
-
-/* Records an error after which the connection is of no more use. */
-static int fail_transport(struct subidd_client *client, int error)
-{
-	client_disconnect(client);
-	switch (-error) {
-	case ETIMEDOUT:
-		return client_fail(client, error, "the daemon at %s did not answer within %g s",
-				   peer(client), (double)client->timeout / 1e6);
-	case ECONNRESET:
-		return client_fail(client, error,
-				   "the daemon at %s closed the connection before it answered",
-				   peer(client));
-	case EMSGSIZE:
-		return client_fail(client, -EPROTO, "the daemon at %s sent too long a reply",
-				   peer(client));
-	case EBADMSG:
-		return client_fail(client, -EPROTO,
-				   "what the daemon at %s sent is no reply of varlink",
-				   peer(client));
+	call->list = list;
+	call->next = NULL;
+	call->previous = list->last;
+	*(list->last ? &list->last->next : &list->first) = call;
+	list->last = call;
+	if (list == &client->calls) {
+		call->n_skip = client->n_skip;
+		client->n_skip = 0;
 	}
-	return client_fail_plain(client, error);
 }
 
-/* Makes sure of a connection on which nothing is under way: one call's answers are its own. */
-static int connect_client(struct subidd_client *client)
+static void unlink_call(struct subidd_call *call)
 {
-	int fd;
+	struct call_list *list = call->list;
 
-	if (client->fd >= 0 && frame_buffer_is_empty(&client->in) && transport_is_idle(client->fd))
-		return 0;
-	client_disconnect(client);
-	if (!client->path)
-		return client_fail(client, -ENOTCONN, "the given connection is closed");
-	fd = transport_connect(client->path, client->deadline);
-	if (fd == -ETIMEDOUT)
-		return fail_transport(client, fd);
-	if (fd < 0)
-		return client_fail(client, fd, "cannot connect to the daemon at %s: %s",
-				   client->path, strerrordesc_np(-fd));
-	client->fd = fd;
-	return 0;
+	*(call->previous ? &call->previous->next : &list->first) = call->next;
+	*(call->next ? &call->next->previous : &list->last) = call->previous;
+	call->list = NULL;
 }
 
-int client_send(struct subidd_client *client, const char *method, struct json_object *parameters,
-		bool more)
+void call_leave(struct subidd_call *call)
 {
-	_cleanup_(json_putp) struct json_object *call = NULL;
-	const char *text;
-	size_t length;
+	struct subidd_client *client = call->client;
+	bool is_awaited = !call->message.object && !call->is_answered;
+
+	if (call->list == &client->calls && client->fd >= 0)
+		*(call->next ? &call->next->n_skip : &client->n_skip) += call->n_skip + is_awaited;
+	if (call->list)
+		unlink_call(call);
+	if (!client->calls.first && client->n_skip > 0)
+		client_disconnect(client);
+}
+
+void call_dispose(struct subidd_call *call)
+{
+	outgoing_done(&call->message);
+	free(call->pod);
+	free(call);
+}
+
+void call_free(struct subidd_call *call)
+{
+	if (!call)
+		return;
+	call_leave(call);
+	call->is_freed = true;
+	if (!call->is_told)
+		call_dispose(call);
+}
+
+int call_decode(const struct subidd_call *call, struct envelope_reply *reply, void **ret)
+{
+	const char *wrong = "continues";
+	int r = -EPROTO;
+
+	if (!reply->continues)
+		r = call->kind->decode(call, reply, ret, &wrong);
+	return r < 0 ? client_undecodable(call->client, r, wrong) : 0;
+}
+
+int call_send(struct subidd_call *call)
+{
+	struct subidd_client *client = call->client;
 	int r;
 
-	call = envelope_call_build(method, json_object_get(parameters), more);
-	text = call ? json_text(call, &length) : NULL;
-	if (!text)
-		return client_fail_plain(client, -ENOMEM);
-	r = connect_client(client);
+	if (client->failed.first || (client->calls.first && client->calls.first->is_started))
+		return client_fail(client, -EBUSY, "a call of this client is not at its end");
+	if (client->calls.first)
+		return client_fail(client, -EBUSY, "an iterator of this client is not at its end");
+	call_enter(call, &client->calls);
+	r = client_connect(client, call->deadline);
 	if (r < 0)
-		return r;
-	r = transport_send(client->fd, text, length + 1, client->deadline);
-	return r < 0 ? fail_transport(client, r) : 0;
+		return client_fail_to_connect(client, r, call->timeout);
+	r = client_flush(client);
+	return r < 0 ? client_lose(client, r, call->timeout) : 0;
+}
+
+/* Receives a message for the only call under way. Returns 0 or a negative errno. */
+static int receive_message(struct subidd_client *client, char **ret_text, size_t *ret_length)
+{
+	int r;
+
+	for (;;) {
+		r = frame_buffer_next(&client->in, ret_text, ret_length);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		r = transport_receive(client->fd, &client->in);
+		if (r == -EAGAIN)
+			r = transport_wait(client->fd, client_events(client),
+					   client->calls.first->deadline);
+		if (r == 0)
+			r = client_flush(client);
+		if (r < 0)
+			return r;
+	}
 }
 
 /* Takes a message apart; an error of the daemon is recorded and returned. */
-static int take_reply(struct subidd_client *client, char *text, size_t length,
+static int take_reply(struct subidd_client *client, const char *text, size_t length,
 		      struct envelope_reply *ret)
 {
 	_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
-	const struct json_limits limits = json_depth(REPLY_DEPTH_MAX);
+	struct subidd_call *call = client->calls.first;
 	int r;
 
-	r = envelope_reply_parse(text, length, &limits, &reply);
+	r = client_parse_reply(text, length, &reply);
 	if (r < 0)
-		return fail_transport(client, r);
+		return client_lose(client, r, call->timeout);
+	call->is_answered = !reply.continues;
 	if (reply.error)
 		return client_refused(client, &reply);
 	*ret = reply;
@@ -174,8 +170,10 @@ int client_receive(struct subidd_client *client, struct envelope_reply *ret)
 	char *text;
 	int r;
 
-	r = transport_receive(client->fd, &client->in, client->deadline, &text, &length);
-	return r < 0 ? fail_transport(client, r) : take_reply(client, text, length, ret);
+	r = receive_message(client, &text, &length);
+	if (r < 0)
+		return client_lose(client, r, client->calls.first->timeout);
+	return take_reply(client, text, length, ret);
 }
 
 int client_await(struct subidd_client *client, struct envelope_reply *ret)
@@ -184,7 +182,7 @@ int client_await(struct subidd_client *client, struct envelope_reply *ret)
 	char *text;
 	int r;
 
-	r = transport_receive(client->fd, &client->in, client->deadline, &text, &length);
+	r = receive_message(client, &text, &length);
 	switch (-r) {
 	case 0:
 		return take_reply(client, text, length, ret);
@@ -193,25 +191,19 @@ int client_await(struct subidd_client *client, struct envelope_reply *ret)
 	case ECONNRESET:
 		client_disconnect(client);
 		return client_fail(client, r, "the daemon at %s has closed the connection",
-				   peer(client));
+				   client->path ? client->path : "the given connection");
 	}
-	return fail_transport(client, r);
+	return client_lose(client, r, client->calls.first->timeout);
 }
 
-int client_call(struct subidd_client *client, const char *method, struct json_object *parameters,
-		struct envelope_reply *ret)
+int call_run(struct subidd_call *call, void **ret)
 {
 	_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
+	_cleanup_(call_freep) struct subidd_call *own = call;
 	int r;
 
-	r = client_send(client, method, parameters, false);
+	r = call_send(call);
 	if (r == 0)
-		r = client_receive(client, &reply);
-	if (r < 0)
-		return r;
-	if (reply.continues)
-		return client_undecodable(client, -EPROTO, "continues");
-	*ret = reply;
-	reply.root = NULL;
-	return 0;
+		r = client_receive(call->client, &reply);
+	return r < 0 ? r : call_decode(own, &reply, ret);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
+#include "call.h"
 
 #include "cleanup.h"
 #include "transport.h"
@@ -21,6 +21,7 @@ static struct subidd_client *client_new(void)
 	client->fd = -1;
 	client->timeout = SUBIDD_TIMEOUT_DEFAULT;
 	frame_buffer_init(&client->in, REPLY_SIZE_MAX);
+	wakeup_init(&client->wakeup);
 	return client;
 }
 
@@ -60,7 +61,14 @@ struct subidd_client *subidd_client_free(struct subidd_client *client)
 {
 	if (!client)
 		return NULL;
+	if (client->is_gone)
+		*client->is_gone = true;
+	while (client->calls.first)
+		call_free(client->calls.first);
+	while (client->failed.first)
+		call_free(client->failed.first);
 	client_disconnect(client);
+	wakeup_done(&client->wakeup);
 	envelope_reply_done(&client->refusal);
 	free(client->message);
 	free(client->path);
@@ -76,12 +84,4 @@ void subidd_client_set_timeout(struct subidd_client *client, uint64_t usec)
 int subidd_client_get_fd(const struct subidd_client *client)
 {
 	return client->fd >= 0 ? client->fd : -ENOTCONN;
-}
-
-void client_disconnect(struct subidd_client *client)
-{
-	closep(&client->fd);
-	client->fd = -1;
-	client->busy = false;
-	frame_buffer_done(&client->in);
 }

@@ -92,17 +92,26 @@ static int decode_event(struct json_object *object, void *item, const char **ret
 	return 0;
 }
 
-static const struct stream_kind history_kind = {
+static void tell(const struct subidd_call *call, int r, void *event)
+{
+	call->callback.event(call->client, r, event, call->userdata);
+}
+
+static const struct call_kind history_kind = {
 	.method = ALLOCATOR_METHOD("History"),
 	.array = "events",
-	.decode = decode_event,
+	.is_stream = true,
+	.decode_item = decode_event,
+	.tell = tell,
 };
 
-static const struct stream_kind monitor_kind = {
+static const struct call_kind monitor_kind = {
 	.method = ALLOCATOR_METHOD("Monitor"),
 	.array = "events",
 	.is_live = true,
-	.decode = decode_event,
+	.is_stream = true,
+	.decode_item = decode_event,
+	.tell = tell,
 };
 
 static int add_query(struct subidd_client *client, const struct subidd_history_query *query,
@@ -122,7 +131,7 @@ static int add_query(struct subidd_client *client, const struct subidd_history_q
 	return r;
 }
 
-static int open_events(struct subidd_client *client, const struct stream_kind *kind,
+static int open_events(struct subidd_client *client, const struct call_kind *kind,
 		       struct json_object *parameters, struct subidd_event_iterator **ret)
 {
 	_cleanup_(subidd_event_iterator_freep) struct subidd_event_iterator *iterator = NULL;
@@ -138,28 +147,67 @@ static int open_events(struct subidd_client *client, const struct stream_kind *k
 	return 0;
 }
 
-int subidd_history(struct subidd_client *client, const struct subidd_history_query *query,
-		   size_t size, struct subidd_event_iterator **ret)
+static int start_events(struct subidd_client *client, const struct call_kind *kind,
+			struct json_object *parameters, subidd_event_callback callback,
+			void *userdata, struct subidd_call **ret)
+{
+	struct subidd_call *call;
+	int r = call_new(client, kind, parameters, &call);
+
+	if (r < 0)
+		return r;
+	return call_start(call, (union call_callback){ .event = callback }, userdata, ret);
+}
+
+static int make_query(struct subidd_client *client, const struct subidd_history_query *query,
+		      size_t size, struct json_object **ret)
 {
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
 	struct subidd_history_query known = {};
 	int r;
 
-	r = client_begin(client);
+	r = client_begin(client, &parameters);
 	if (r == 0 && query)
 		r = client_copy(client, query, size, &known, sizeof(known));
 	if (r == 0)
-		r = client_new_parameters(client, &parameters);
-	if (r == 0)
 		r = add_query(client, &known, parameters);
+	if (r == 0)
+		*ret = take_ptr(parameters);
+	return r;
+}
+
+int subidd_history(struct subidd_client *client, const struct subidd_history_query *query,
+		   size_t size, struct subidd_event_iterator **ret)
+{
+	_cleanup_(json_putp) struct json_object *parameters = NULL;
+	int r = make_query(client, query, size, &parameters);
+
 	return r < 0 ? r : open_events(client, &history_kind, parameters, ret);
+}
+
+int subidd_start_history(struct subidd_client *client, const struct subidd_history_query *query,
+			 size_t size, subidd_event_callback callback, void *userdata,
+			 struct subidd_call **ret)
+{
+	_cleanup_(json_putp) struct json_object *parameters = NULL;
+	int r = make_query(client, query, size, &parameters);
+
+	if (r < 0)
+		return r;
+	return start_events(client, &history_kind, parameters, callback, userdata, ret);
 }
 
 int subidd_monitor(struct subidd_client *client, struct subidd_event_iterator **ret)
 {
-	int r = client_begin(client);
+	client_forget(client);
+	return open_events(client, &monitor_kind, NULL, ret);
+}
 
-	return r < 0 ? r : open_events(client, &monitor_kind, NULL, ret);
+int subidd_start_monitor(struct subidd_client *client, subidd_event_callback callback,
+			 void *userdata, struct subidd_call **ret)
+{
+	client_forget(client);
+	return start_events(client, &monitor_kind, NULL, callback, userdata, ret);
 }
 
 void subidd_event_iterator_set_wait(struct subidd_event_iterator *iterator, uint64_t usec)

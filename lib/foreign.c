@@ -48,10 +48,11 @@ static int decode_foreign(struct json_object *object, void *item, const char **r
 	return 0;
 }
 
-static const struct stream_kind foreign_kind = {
+static const struct call_kind foreign_kind = {
 	.method = ALLOCATOR_METHOD("ListForeign"),
 	.array = "foreign",
-	.decode = decode_foreign,
+	.is_stream = true,
+	.decode_item = decode_foreign,
 };
 
 int subidd_list_foreign(struct subidd_client *client, const char *pool,
@@ -61,9 +62,7 @@ int subidd_list_foreign(struct subidd_client *client, const char *pool,
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
 	int r;
 
-	r = client_begin(client);
-	if (r == 0)
-		r = client_new_parameters(client, &parameters);
+	r = client_begin(client, &parameters);
 	if (r == 0)
 		r = client_add_string(client, parameters, "pool", pool);
 	if (r < 0)

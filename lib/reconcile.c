@@ -3,8 +3,8 @@
 /* Reconcile. */
 
 #include "arena.h"
+#include "call.h"
 #include "cleanup.h"
-#include "client.h"
 #include "decode.h"
 
 #include <errno.h>
@@ -67,8 +67,8 @@ static int decode_strings(struct arena *arena, struct json_object *array, const 
 	return 0;
 }
 
-static int decode_reconciliation(struct json_object *parameters, struct reconciliation_box *box,
-				 const char **ret_wrong)
+static int decode_box(struct json_object *parameters, struct reconciliation_box *box,
+		      const char **ret_wrong)
 {
 	struct subidd_reconciliation *ret = &box->reconciliation;
 	struct reconcile_fields raw;
@@ -83,6 +83,36 @@ static int decode_reconciliation(struct json_object *parameters, struct reconcil
 				   &ret->n_missing, ret_wrong);
 	return r < 0 ? r : decode_json(parameters, &ret->json);
 }
+
+static int make_reconciliation(const struct subidd_call *call, struct envelope_reply *reply,
+			       void **ret, const char **ret_wrong)
+{
+	_cleanup_(box_freep) struct reconciliation_box *box = calloc(1, sizeof(*box));
+	int r;
+
+	(void)call;
+	if (!box)
+		return -ENOMEM;
+	box->arena.root = take_ptr(reply->root);
+	r = decode_box(reply->parameters, box, ret_wrong);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(box);
+	return 0;
+}
+
+static void tell(const struct subidd_call *call, int r, void *reconciliation)
+{
+	call->callback.reconciliation(call->client, r, reconciliation, call->userdata);
+}
+
+static const struct call_kind reconcile_kind = {
+	.method = ALLOCATOR_METHOD("Reconcile"),
+	.fields = reconcile_fields,
+	.n_fields = ELEMENTS_OF(reconcile_fields),
+	.decode = make_reconciliation,
+	.tell = tell,
+};
 
 static int add_pods(struct subidd_client *client, const struct subidd_reconcile_request *request,
 		    struct json_object *parameters)
@@ -120,42 +150,49 @@ static int add_request(struct subidd_client *client, const struct subidd_reconci
 	return r;
 }
 
-static int call(struct subidd_client *client, struct json_object *parameters,
-		struct subidd_reconciliation **ret)
-{
-	_cleanup_(box_freep) struct reconciliation_box *box = NULL;
-	struct envelope_reply reply;
-	const char *wrong = NULL;
-	int r;
-
-	box = calloc(1, sizeof(*box));
-	if (!box)
-		return client_fail_plain(client, -ENOMEM);
-	r = client_call(client, ALLOCATOR_METHOD("Reconcile"), parameters, &reply);
-	if (r < 0)
-		return r;
-	box->arena.root = reply.root;
-	r = decode_reconciliation(reply.parameters, box, &wrong);
-	if (r < 0)
-		return client_undecodable(client, r, wrong);
-	if (ret)
-		*ret = (struct subidd_reconciliation *)take_ptr(box);
-	return 0;
-}
-
-int subidd_reconcile(struct subidd_client *client, const struct subidd_reconcile_request *request,
-		     size_t size, struct subidd_reconciliation **ret)
+static int prepare(struct subidd_client *client, const struct subidd_reconcile_request *request,
+		   size_t size, struct subidd_call **ret)
 {
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
 	struct subidd_reconcile_request known;
 	int r;
 
-	r = client_begin(client);
+	r = client_begin(client, &parameters);
 	if (r == 0)
 		r = client_copy(client, request, size, &known, sizeof(known));
 	if (r == 0)
-		r = client_new_parameters(client, &parameters);
-	if (r == 0)
 		r = add_request(client, &known, parameters);
-	return r < 0 ? r : call(client, parameters, ret);
+	return r < 0 ? r : call_new(client, &reconcile_kind, parameters, ret);
+}
+
+int subidd_reconcile(struct subidd_client *client, const struct subidd_reconcile_request *request,
+		     size_t size, struct subidd_reconciliation **ret)
+{
+	struct subidd_call *call;
+	void *reconciliation;
+	int r;
+
+	r = prepare(client, request, size, &call);
+	if (r == 0)
+		r = call_run(call, &reconciliation);
+	if (r < 0)
+		return r;
+	if (ret)
+		*ret = reconciliation;
+	else
+		subidd_reconciliation_free(reconciliation);
+	return 0;
+}
+
+int subidd_start_reconcile(struct subidd_client *client,
+			   const struct subidd_reconcile_request *request, size_t size,
+			   subidd_reconciliation_callback callback, void *userdata,
+			   struct subidd_call **ret)
+{
+	struct subidd_call *call;
+	int r = prepare(client, request, size, &call);
+
+	if (r < 0)
+		return r;
+	return call_start(call, (union call_callback){ .reconciliation = callback }, userdata, ret);
 }

@@ -3,8 +3,8 @@
 /* GetStatus and Reload. */
 
 #include "arena.h"
+#include "call.h"
 #include "cleanup.h"
-#include "client.h"
 #include "decode.h"
 
 #include <errno.h>
@@ -139,15 +139,14 @@ static int decode_clients(struct json_object *object, struct subidd_status *ret,
 	return 0;
 }
 
-static int decode_status(const struct field *fields, size_t n_fields,
-			 struct json_object *parameters, struct status_box *box,
-			 const char **ret_wrong)
+static int decode_status(const struct call_kind *kind, struct json_object *parameters,
+			 struct status_box *box, const char **ret_wrong)
 {
 	struct status_fields raw = {};
 	struct subidd_status *status = &box->status;
 	int r;
 
-	r = decode(fields, n_fields, parameters, &raw, ret_wrong);
+	r = decode(kind->fields, kind->n_fields, parameters, &raw, ret_wrong);
 	if (r == 0)
 		r = decode_pools(&box->arena, raw.pools, &status->pools, &status->n_pools,
 				 ret_wrong);
@@ -164,40 +163,94 @@ static int decode_status(const struct field *fields, size_t n_fields,
 	return decode_json(parameters, &status->json);
 }
 
-static int call(struct subidd_client *client, const char *method, const struct field *fields,
-		size_t n_fields, struct subidd_status **ret)
+static int make_status(const struct subidd_call *call, struct envelope_reply *reply, void **ret,
+		       const char **ret_wrong)
 {
-	_cleanup_(box_freep) struct status_box *box = NULL;
-	struct envelope_reply reply;
-	const char *wrong = NULL;
+	_cleanup_(box_freep) struct status_box *box = calloc(1, sizeof(*box));
 	int r;
 
-	r = client_begin(client);
-	if (r < 0)
-		return r;
-	box = calloc(1, sizeof(*box));
 	if (!box)
-		return client_fail_plain(client, -ENOMEM);
-	r = client_call(client, method, NULL, &reply);
+		return -ENOMEM;
+	box->arena.root = take_ptr(reply->root);
+	r = decode_status(call->kind, reply->parameters, box, ret_wrong);
 	if (r < 0)
 		return r;
-	box->arena.root = reply.root;
-	r = decode_status(fields, n_fields, reply.parameters, box, &wrong);
-	if (r < 0)
-		return client_undecodable(client, r, wrong);
-	if (ret)
-		*ret = (struct subidd_status *)take_ptr(box);
+	*ret = take_ptr(box);
 	return 0;
+}
+
+static void tell(const struct subidd_call *call, int r, void *status)
+{
+	call->callback.status(call->client, r, status, call->userdata);
+}
+
+static const struct call_kind status_kind = {
+	.method = ALLOCATOR_METHOD("GetStatus"),
+	.fields = status_fields,
+	.n_fields = ELEMENTS_OF(status_fields),
+	.decode = make_status,
+	.tell = tell,
+};
+
+static const struct call_kind reload_kind = {
+	.method = ALLOCATOR_METHOD("Reload"),
+	.fields = reload_fields,
+	.n_fields = ELEMENTS_OF(reload_fields),
+	.decode = make_status,
+	.tell = tell,
+};
+
+static int run(struct subidd_client *client, const struct call_kind *kind,
+	       struct subidd_status **ret)
+{
+	struct subidd_call *call;
+	void *status;
+	int r;
+
+	client_forget(client);
+	r = call_new(client, kind, NULL, &call);
+	if (r == 0)
+		r = call_run(call, &status);
+	if (r < 0)
+		return r;
+	if (ret)
+		*ret = status;
+	else
+		subidd_status_free(status);
+	return 0;
+}
+
+static int start(struct subidd_client *client, const struct call_kind *kind,
+		 subidd_status_callback callback, void *userdata, struct subidd_call **ret)
+{
+	struct subidd_call *call;
+	int r;
+
+	client_forget(client);
+	r = call_new(client, kind, NULL, &call);
+	if (r < 0)
+		return r;
+	return call_start(call, (union call_callback){ .status = callback }, userdata, ret);
 }
 
 int subidd_get_status(struct subidd_client *client, struct subidd_status **ret)
 {
-	return call(client, ALLOCATOR_METHOD("GetStatus"), status_fields,
-		    ELEMENTS_OF(status_fields), ret);
+	return run(client, &status_kind, ret);
+}
+
+int subidd_start_get_status(struct subidd_client *client, subidd_status_callback callback,
+			    void *userdata, struct subidd_call **ret)
+{
+	return start(client, &status_kind, callback, userdata, ret);
 }
 
 int subidd_reload(struct subidd_client *client, struct subidd_status **ret)
 {
-	return call(client, ALLOCATOR_METHOD("Reload"), reload_fields, ELEMENTS_OF(reload_fields),
-		    ret);
+	return run(client, &reload_kind, ret);
+}
+
+int subidd_start_reload(struct subidd_client *client, subidd_status_callback callback,
+			void *userdata, struct subidd_call **ret)
+{
+	return start(client, &reload_kind, callback, userdata, ret);
 }

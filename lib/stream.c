@@ -1,85 +1,105 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream.h"
 
+#include "cleanup.h"
 #include "decode.h"
-#include "transport.h"
 
 #include <errno.h>
 
-static void forget_reply(struct stream *stream)
+void page_done(struct page *page)
 {
-	envelope_reply_done(&stream->reply);
-	stream->array = NULL;
-	stream->n = stream->next = 0;
+	envelope_reply_done(&page->reply);
+	*page = (struct page){};
+}
+
+int page_open(struct page *page, const struct call_kind *kind, struct envelope_reply *reply,
+	      const char **ret_wrong)
+{
+	const struct field field = { .name = kind->array, .type = FIELD_ARRAY };
+	int r = 0;
+
+	*page = (struct page){ .reply = *reply };
+	*reply = (struct envelope_reply){};
+	if (field.name)
+		r = decode(&field, 1, page->reply.parameters, &page->array, ret_wrong);
+	if (r == 0)
+		page->n = field.name ? json_object_array_length(page->array) : 1;
+	return r;
+}
+
+int page_next(struct page *page, const struct call_kind *kind, void *item, const char **ret_wrong)
+{
+	struct json_object *object = page->reply.parameters;
+	int r = -EPROTO;
+
+	if (page->next == page->n)
+		return 0;
+	if (page->array)
+		object = json_object_array_get_idx(page->array, page->next);
+	page->next++;
+	*ret_wrong = kind->array ? kind->array : "parameters";
+	if (json_object_is_type(object, json_type_object))
+		r = kind->decode_item(object, item, ret_wrong);
+	return r < 0 ? r : 1;
 }
 
 /* Ends the stream and returns R. */
 static int end(struct stream *stream, int r)
 {
-	if (stream->reading)
-		client_disconnect(stream->client);
-	stream->reading = false;
-	forget_reply(stream);
+	call_free(take_ptr(stream->call));
+	page_done(&stream->page);
 	return r;
 }
 
-/* Takes a reply over, and its array out. */
-static int take_reply(struct stream *stream, const struct envelope_reply *reply)
+/* Ends it because of a reply. */
+static int end_wrong(struct stream *stream, int r, const char *wrong)
 {
-	const struct field field = { .name = stream->kind->array, .type = FIELD_ARRAY };
-	const char *wrong = NULL;
-	int r = 0;
-
-	stream->reply = *reply;
-	if (field.name)
-		r = decode(&field, 1, reply->parameters, &stream->array, &wrong);
-	if (r < 0)
-		return end(stream, client_undecodable(stream->client, r, wrong));
-	stream->n = field.name ? json_object_array_length(stream->array) : 1;
-	stream->reading = stream->client->busy = reply->continues;
-	return 0;
+	return end(stream, client_undecodable(stream->client, r, wrong));
 }
 
 /* Reads the next reply by RECEIVE; a failure other than -EAGAIN is the end. */
 static int next_reply(struct stream *stream,
 		      int (*receive)(struct subidd_client *, struct envelope_reply *))
 {
-	struct subidd_client *client = stream->client;
 	struct envelope_reply reply;
+	const char *wrong = NULL;
 	int r;
 
-	forget_reply(stream);
-	r = receive(client, &reply);
-	if (r == -EAGAIN)
-		return r;
-	stream->reading = client->busy = false;
-	return r < 0 ? r : take_reply(stream, &reply);
+	page_done(&stream->page);
+	r = receive(stream->client, &reply);
+	if (r < 0)
+		return r == -EAGAIN ? r : end(stream, r);
+	if (!reply.continues)
+		call_free(take_ptr(stream->call));
+	r = page_open(&stream->page, stream->kind, &reply, &wrong);
+	return r < 0 ? end_wrong(stream, r, wrong) : 0;
 }
 
-int stream_open(struct stream *stream, struct subidd_client *client, const struct stream_kind *kind,
+int stream_open(struct stream *stream, struct subidd_client *client, const struct call_kind *kind,
 		struct json_object *parameters)
 {
 	int r;
 
 	*stream = (struct stream){ .client = client, .kind = kind, .wait = UINT64_MAX };
-	r = client_send(client, kind->method, parameters, true);
-	return r < 0 ? r : next_reply(stream, client_receive);
+	r = call_new(client, kind, parameters, &stream->call);
+	if (r == 0)
+		r = call_send(stream->call);
+	return r < 0 ? end(stream, r) : next_reply(stream, client_receive);
 }
 
 /* Goes on to a reply that has an item. Returns 1; 0 at the end; or a negative errno. */
 static int find_item(struct stream *stream)
 {
+	struct subidd_client *client = stream->client;
 	bool is_live = stream->kind->is_live;
 	int r;
 
-	if (stream->reading || stream->next < stream->n)
-		client_forget(stream->client);
-	while (stream->next == stream->n) {
-		uint64_t limit = is_live ? stream->wait : stream->client->timeout;
-
-		if (!stream->reading)
+	if (stream->call || stream->page.next < stream->page.n)
+		client_forget(client);
+	while (stream->page.next == stream->page.n) {
+		if (!stream->call)
 			return 0;
-		stream->client->deadline = deadline_after(limit);
+		call_set_timeout(stream->call, is_live ? stream->wait : client->timeout);
 		r = next_reply(stream, is_live ? client_await : client_receive);
 		if (r < 0)
 			return r;
@@ -89,20 +109,14 @@ static int find_item(struct stream *stream)
 
 int stream_next(struct stream *stream, void *item)
 {
-	const char *wrong = stream->kind->array ? stream->kind->array : "parameters";
-	struct json_object *object;
+	const char *wrong = NULL;
 	int r;
 
 	r = find_item(stream);
 	if (r <= 0)
 		return r;
-	object = stream->array ? json_object_array_get_idx(stream->array, stream->next)
-			       : stream->reply.parameters;
-	stream->next++;
-	r = -EPROTO;
-	if (json_object_is_type(object, json_type_object))
-		r = stream->kind->decode(object, item, &wrong);
-	return r < 0 ? end(stream, client_undecodable(stream->client, r, wrong)) : 1;
+	r = page_next(&stream->page, stream->kind, item, &wrong);
+	return r < 0 ? end_wrong(stream, r, wrong) : r;
 }
 
 void stream_done(struct stream *stream)

@@ -6,31 +6,36 @@
  * items, which are gone through one at a time.
  */
 
-#include "client.h"
+#include "call.h"
 
-/* A method with such replies. */
-struct stream_kind {
-	const char *method;
-	const char *array; /* name of the field of its replies; NULL: each of them is an item */
-	bool is_live;	   /* do items come when something happens, and not as fast as they can? */
-	/* decodes an object of the array as the functions of decode.h do */
-	int (*decode)(struct json_object *object, void *item, const char **ret_wrong);
+/* A reply of such a method, and how far it has been gone through. All zero is an ended one. */
+struct page {
+	struct envelope_reply reply;
+	struct json_object *array; /* its items; NULL if it is one itself */
+	size_t n;		   /* how many those are */
+	size_t next;		   /* index of the next one */
 };
+
+/* Takes the reply over and finds its items. Returns as the functions of decode.h. */
+int page_open(struct page *page, const struct call_kind *kind, struct envelope_reply *reply,
+	      const char **ret_wrong);
+
+/* Decodes the next item. Returns 1; 0 at the end; or as the functions of decode.h. */
+int page_next(struct page *page, const struct call_kind *kind, void *item, const char **ret_wrong);
+
+void page_done(struct page *page);
 
 /* All zero is an ended one. */
 struct stream {
 	struct subidd_client *client;
-	const struct stream_kind *kind;
-	struct envelope_reply reply; /* the one that is being gone through */
-	struct json_object *array;   /* its items */
-	size_t n;		     /* how many those are */
-	size_t next;		     /* index of the next one */
-	bool reading;		     /* are there more replies to come? */
-	uint64_t wait;		     /* us that a step of a live one waits */
+	const struct call_kind *kind;
+	struct subidd_call *call; /* NULL: there are no more replies to come */
+	struct page page;
+	uint64_t wait; /* us that a step of a live one waits */
 };
 
 /* Sends the call and reads its first reply. Returns 0 or a negative errno, which is recorded. */
-int stream_open(struct stream *stream, struct subidd_client *client, const struct stream_kind *kind,
+int stream_open(struct stream *stream, struct subidd_client *client, const struct call_kind *kind,
 		struct json_object *parameters);
 
 /* Decodes the next item into *item. Returns 1; 0 at the end; a recorded errno, -EAGAIN no end. */

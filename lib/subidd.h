@@ -6,10 +6,12 @@
  * libsubidd: asks subidd, which hands out the subordinate IDs of a node, over its varlink interface
  * io.subidd.Allocator.
  *
- * Calls block until the daemon has answered, at most as long as the client's time limit. The
- * library reads no environment, logs nothing, raises no signal and keeps no global state. A client
- * and its iterators may be used in any thread, but in one at a time; clients do not know of each
- * other. A result belongs to the caller, needs its client no longer, and follows the same rule.
+ * Calls block until the daemon has answered, at most as long as the client's time limit; those of
+ * subidd_start_...(), for programs with an event loop of their own, never do. The library reads no
+ * environment, logs nothing, raises no signal, makes no thread and keeps no global state. A client,
+ * its calls and its iterators may be used in any thread, but in one at a time; clients do not know
+ * of each other. A result belongs to the caller, needs its client no longer, and follows the same
+ * rule.
  *
  * Units: IDs are host UIDs and GIDs alike, ranges are a first ID and a number of IDs, times are
  * microseconds since the epoch (UTC). Strings are UTF-8 and end with a NUL byte.
@@ -48,7 +50,8 @@
  * Otherwise that name is NULL and the error is one of this side:
  *
  *   -EINVAL      a parameter is missing or is not valid UTF-8; nothing was sent
- *   -EBUSY       an iterator of this client has not come to its end; nothing was sent
+ *   -EBUSY       an iterator or a started call of this client has not come to its end; nothing
+ *                was sent
  *   -EAGAIN      no event yet: subidd_event_iterator_set_wait()
  *   -ENOMEM      no memory
  *   -ETIMEDOUT   no answer within the time limit
@@ -76,6 +79,7 @@ extern "C" {
 #define SUBIDD_TIMEOUT_INFINITE UINT64_MAX
 
 struct subidd_client;
+struct subidd_call;
 struct subidd_iterator;
 struct subidd_foreign_iterator;
 struct subidd_event_iterator;
@@ -103,7 +107,10 @@ struct subidd_client *subidd_client_free(struct subidd_client *client);
  */
 void subidd_client_set_timeout(struct subidd_client *client, uint64_t usec);
 
-/* The descriptor of the connection, still the client's own; -ENOTCONN if there is none now. */
+/*
+ * The descriptor of the connection, still the client's own; -ENOTCONN if there is none now. Started
+ * calls are waited for with subidd_client_get_poll_fd() instead.
+ */
 int subidd_client_get_fd(const struct subidd_client *client);
 
 /* Full name of the error that the last call was answered with; NULL if it was none. */
@@ -265,5 +272,7 @@ const char *subidd_level_name(enum subidd_level level);
 #ifdef __cplusplus
 }
 #endif
+
+#include "subidd-loop.h"
 
 #endif

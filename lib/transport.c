@@ -13,7 +13,7 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-static uint64_t now(void)
+uint64_t monotonic_now(void)
 {
 	struct timespec t;
 
@@ -23,20 +23,19 @@ static uint64_t now(void)
 
 uint64_t deadline_after(uint64_t usec)
 {
-	uint64_t t = now();
+	uint64_t t = monotonic_now();
 
 	return usec < UINT64_MAX - t ? t + usec : UINT64_MAX;
 }
 
 static uint64_t time_left(uint64_t deadline)
 {
-	uint64_t t = now();
+	uint64_t t = monotonic_now();
 
 	return t < deadline ? deadline - t : 0;
 }
 
-/* Waits for EVENTS. Returns 0, -ETIMEDOUT or another negative errno. */
-static int wait_for(int fd, short events, uint64_t deadline)
+int transport_wait(int fd, short events, uint64_t deadline)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int r;
@@ -72,7 +71,7 @@ static int set_connect_timeout(int fd, uint64_t deadline)
 		.tv_usec = (suseconds_t)(usec % USEC_PER_SEC),
 	};
 
-	if (deadline == UINT64_MAX)
+	if (deadline == UINT64_MAX || deadline == TRANSPORT_NO_WAIT)
 		return 0;
 	if (usec == 0)
 		return -ETIMEDOUT;
@@ -81,11 +80,12 @@ static int set_connect_timeout(int fd, uint64_t deadline)
 
 int transport_connect(const char *path, uint64_t deadline)
 {
+	int type = SOCK_STREAM | SOCK_CLOEXEC | (deadline == TRANSPORT_NO_WAIT ? SOCK_NONBLOCK : 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_(closep) int fd = -1;
 	int r;
 
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type, 0);
 	if (fd < 0)
 		return -errno;
 	memcpy(address.sun_path, path, strlen(path));
@@ -96,44 +96,23 @@ int transport_connect(const char *path, uint64_t deadline)
 		r = connect(fd, (struct sockaddr *)&address, sizeof(address));
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return errno == EAGAIN && deadline != TRANSPORT_NO_WAIT ? -ETIMEDOUT : -errno;
 	return take_fd(&fd);
 }
 
-/* What is left to do after a failed send(2) or recv(2): 0 to try again, or a negative errno. */
-static int recover(int fd, short events, uint64_t deadline)
+ssize_t transport_send(int fd, const char *data, size_t size)
 {
-	switch (errno) {
-	case EINTR:
-		return 0;
-	case EAGAIN:
-		return wait_for(fd, events, deadline);
-	case EPIPE:
-		return -ECONNRESET;
-	}
-	return -errno;
+	ssize_t n;
+
+	do {
+		n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EPIPE ? -ECONNRESET : -errno;
+	return n;
 }
 
-int transport_send(int fd, const char *data, size_t size, uint64_t deadline)
-{
-	while (size > 0) {
-		ssize_t n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0) {
-			int r = recover(fd, POLLOUT, deadline);
-
-			if (r < 0)
-				return r;
-			continue;
-		}
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Reads once. Returns 0, also if it was in vain, or a negative errno. */
-static int receive_some(int fd, struct frame_buffer *in, uint64_t deadline)
+int transport_receive(int fd, struct frame_buffer *in)
 {
 	char *space;
 	size_t size;
@@ -143,28 +122,15 @@ static int receive_some(int fd, struct frame_buffer *in, uint64_t deadline)
 	r = frame_buffer_reserve(in, &space, &size);
 	if (r < 0)
 		return r;
-	n = recv(fd, space, size, MSG_DONTWAIT);
+	do {
+		n = recv(fd, space, size, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
 	if (n == 0)
 		return -ECONNRESET;
-	if (n < 0)
-		return recover(fd, POLLIN, deadline);
 	frame_buffer_commit(in, (size_t)n);
 	return 0;
-}
-
-int transport_receive(int fd, struct frame_buffer *in, uint64_t deadline, char **ret_text,
-		      size_t *ret_length)
-{
-	int r;
-
-	for (;;) {
-		r = frame_buffer_next(in, ret_text, ret_length);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		r = receive_some(fd, in, deadline);
-		if (r < 0)
-			return r;
-	}
 }
 
 bool transport_is_idle(int fd)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The client library's edge: exported symbols, version script and header name the same functions."""
+"""The client library's edge: exported symbols, version script and headers name the same functions."""
 
 import re
 
 import checks
 
 SCRIPT = checks.SOURCE_ROOT / "lib" / "libsubidd.sym"
-HEADER = checks.SOURCE_ROOT / "lib" / "subidd.h"
+HEADERS = sorted((checks.SOURCE_ROOT / "lib").glob("subidd*.h"))
 
 NODE = re.compile(r"^(\w+)\s*\{(.*?)\}", re.MULTILINE | re.DOTALL)
 GLOBAL = re.compile(r"global:(.*?)(?:local:|$)", re.DOTALL)
@@ -78,14 +78,15 @@ def main():
     checks.need("nm")
     results = checks.Results()
     try_on_planted(results)
-    header, names = HEADER.read_text(encoding="utf-8"), listed(SCRIPT.read_text(encoding="utf-8"))
-    results.report("the version script lists the header's functions",
-                   differences("subidd.h", {name for name, _ in declarations(header)},
+    header = "".join(path.read_text(encoding="utf-8") for path in HEADERS)
+    names = listed(SCRIPT.read_text(encoding="utf-8"))
+    results.report("the version script lists the headers' functions",
+                   differences("the headers", {name for name, _ in declarations(header)},
                                "libsubidd.sym", {name.split("@")[0] for name in names}))
     results.report("the library exports what the version script lists",
                    differences("libsubidd.so", exported(checks.build_root() / "lib" / "libsubidd.so"),
                                "libsubidd.sym", names))
-    results.report("every function of the header has a comment", uncommented(header))
+    results.report("every function of the headers has a comment", uncommented(header))
     results.done()
 
 

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <string.h>
 
 DEFINE_CLEANUP(struct subidd_client *, subidd_client_free)
@@ -87,23 +88,48 @@ static bool has_values(const struct step *step, struct json_object *parameters)
 	return wanted;
 }
 
+/* A result is the parameters of the one reply. */
+static int decode_plain(const struct subidd_call *call, struct envelope_reply *reply, void **ret,
+			const char **ret_wrong)
+{
+	(void)call;
+	(void)ret_wrong;
+	*ret = json_object_get(reply->parameters);
+	return 0;
+}
+
+static int call_plain(struct walk *walk, const char *method, struct json_object *parameters,
+		      struct json_object **ret)
+{
+	const struct call_kind kind = { .method = method, .decode = decode_plain };
+	struct subidd_call *call;
+	void *result = NULL;
+	int r;
+
+	r = call_new(walk->client, &kind, parameters, &call);
+	if (r == 0)
+		r = call_run(call, &result);
+	*ret = result;
+	return r;
+}
+
 static int walk_plain(struct walk *walk, const struct step *step, const char *method,
 		      struct json_object *parameters)
 {
-	_cleanup_(envelope_reply_done) struct envelope_reply reply = {};
+	_cleanup_(json_putp) struct json_object *answer = NULL;
 	int r;
 
-	if (client_call(walk->client, method, parameters, &reply) < 0)
+	if (call_plain(walk, method, parameters, &answer) < 0)
 		return fail_call(step, walk);
-	r = check_types(step, reply.parameters);
+	r = check_types(step, answer);
 	if (r < 0)
 		return r;
-	if (step->make_answer && !walk->any_values && !has_values(step, reply.parameters))
-		return fail(step, "a value is wrong:", reply.parameters);
-	json_object_put(walk->answer);
-	walk->answer = json_object_get(reply.parameters);
+	if (step->make_answer && !walk->any_values && !has_values(step, answer))
+		return fail(step, "a value is wrong:", answer);
 	if (!walk->id)
-		walk->id = json_object_get(reply.parameters);
+		walk->id = json_object_get(answer);
+	json_object_put(walk->answer);
+	walk->answer = take_ptr(answer);
 	return 0;
 }
 
@@ -139,7 +165,11 @@ static int read_stream(struct walk *walk, const struct step *step, struct stream
 static int walk_more(struct walk *walk, const struct step *step, const char *method,
 		     struct json_object *parameters)
 {
-	const struct stream_kind kind = { .method = method, .decode = decode_reply };
+	const struct call_kind kind = {
+		.method = method,
+		.is_stream = true,
+		.decode_item = decode_reply,
+	};
 	_cleanup_(json_putp) struct json_object *array = json_object_new_array();
 	_cleanup_(stream_done) struct stream stream = {};
 	int r;
@@ -159,14 +189,21 @@ static int walk_more(struct walk *walk, const struct step *step, const char *met
 /* The library itself has no such calls: whoever asks for a range wants to know the answer. */
 static int walk_oneway(struct walk *walk, const struct step *step, struct json_object *call)
 {
-	size_t length;
-	const char *text = json_text(call, &length);
-	int r;
+	const uint64_t deadline = deadline_after(SUBIDD_TIMEOUT_DEFAULT);
+	size_t left;
+	const char *text = json_text(call, &left);
+	ssize_t n;
 
 	if (!text)
 		return -ENOMEM;
-	r = transport_send(walk->client->fd, text, length + 1, walk->client->deadline);
-	return r < 0 ? fail(step, strerrordesc_np(-r), NULL) : 0;
+	for (left++; left > 0; left -= (size_t)n, text += n) {
+		n = transport_send(walk->client->fd, text, left);
+		if (n == -EAGAIN)
+			n = transport_wait(walk->client->fd, POLLOUT, deadline);
+		if (n < 0)
+			return fail(step, strerrordesc_np((int)-n), NULL);
+	}
+	return 0;
 }
 
 static int walk_step(struct walk *walk, const struct step *step)
@@ -174,7 +211,8 @@ static int walk_step(struct walk *walk, const struct step *step)
 	_cleanup_(json_putp) struct json_object *call = make_next(step, walk);
 	struct json_object *parameters, *method;
 
-	if (!call || client_begin(walk->client) < 0)
+	client_forget(walk->client);
+	if (!call)
 		return fail(step, "an answer is missing:", walk->answer);
 	method = json_object_object_get(call, "method");
 	parameters = json_object_object_get(call, "parameters");

@@ -9,6 +9,7 @@
 #include "fixture.h"
 #include "json.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 /* Requests of this thread until one fails; negative for never. The peer's thread has its own. */
@@ -204,6 +205,59 @@ static int do_backup(struct subidd_client *client)
 	return r;
 }
 
+/* What the callback of a started call was told last; 1 while it has not come to its end. */
+static int told;
+
+static void hear_result(struct subidd_client *client, int error, struct subidd_result *result,
+			void *userdata)
+{
+	(void)client;
+	(void)userdata;
+	told = error;
+	subidd_result_free(result);
+}
+
+static void hear_event(struct subidd_client *client, int r, const struct subidd_event *event,
+		       void *userdata)
+{
+	(void)client;
+	(void)event;
+	(void)userdata;
+	told = r == -EAGAIN ? 1 : r;
+}
+
+/* Goes on until the callback of a call was told the end, if it was started. */
+static int await_end(struct subidd_client *client, int r)
+{
+	struct pollfd fd = { .fd = subidd_client_get_poll_fd(client), .events = POLLIN };
+
+	for (told = 1; r == 0 && told == 1;) {
+		poll(&fd, 1, -1);
+		r = subidd_client_process(client);
+	}
+	return r < 0 ? r : told;
+}
+
+static int do_start_allocate(struct subidd_client *client)
+{
+	const struct subidd_request request = {
+		"pod-1", "kubelet", 65536, "default", "web-0", 4242
+	};
+	int r = subidd_start_allocate(client, &request, sizeof(request), hear_result, NULL, NULL);
+
+	return await_end(client, r);
+}
+
+static int do_start_get(struct subidd_client *client)
+{
+	return await_end(client, subidd_start_get(client, "pod-1", hear_result, NULL, NULL));
+}
+
+static int do_start_monitor(struct subidd_client *client)
+{
+	return await_end(client, subidd_start_monitor(client, hear_event, NULL, NULL));
+}
+
 static const char backup_stream[] =
 	"{\"continues\":true,\"parameters\":{\"offset\":0,\"size\":6,\"data\":\"Zm9v\"}}\0"
 	"{\"parameters\":{\"offset\":3,\"size\":6,\"data\":\"Zm9v\"}}";
@@ -233,6 +287,9 @@ static const struct {
 	{ do_monitor, { events_stream, sizeof(events_stream), 0 }, 0 },
 	{ do_backup, { backup_stream, sizeof(backup_stream), 0 }, 0 },
 	{ do_get, { REFUSAL, sizeof(REFUSAL), 0 }, -ENXIO },
+	{ do_start_allocate, { ALLOCATE_REPLY, sizeof(ALLOCATE_REPLY), 0 }, 0 },
+	{ do_start_monitor, { events_stream, sizeof(events_stream), 0 }, 0 },
+	{ do_start_get, { REFUSAL, sizeof(REFUSAL), 0 }, -ENXIO },
 };
 
 /* Calls with the N-th allocation failing. Returns true once there was no N-th one. */
