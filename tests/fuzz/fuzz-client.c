@@ -3,7 +3,8 @@
 /*
  * The client library, which is told anything. The first byte chooses the call, the second how much
  * is read at a time; the rest is what comes in, with newlines for NUL bytes. A byte 1 stands for a
- * wait that ends well, a byte 2 for one that takes too long.
+ * wait that ends well, a byte 2 for one that takes too long. From "m" on several calls are started
+ * at once, of which some are freed.
  *
  * The linker puts the functions of this file in place of the library's send(), recv() and ppoll(),
  * so that no other thread or process is needed to answer.
@@ -243,6 +244,75 @@ static int ask_events(struct subidd_client *client, bool is_live)
 	return r;
 }
 
+/* Of the calls that were started: how many there are, and how many have come to their end. */
+static struct {
+	int started, ended;
+	struct subidd_call *freed; /* by the first callback */
+} started;
+
+static void hear(const struct subidd_client *client, int r)
+{
+	CHECK(!subidd_client_error_message(client) == (r >= 0));
+	started.ended += r <= 0 && r != -EAGAIN;
+	if (started.freed) {
+		started.ended++;
+		started.freed = subidd_call_free(started.freed);
+	}
+}
+
+static void hear_result(struct subidd_client *client, int r, struct subidd_result *result,
+			void *userdata)
+{
+	(void)userdata;
+	CHECK(!result == (r < 0));
+	if (result)
+		check_result(result);
+	hear(client, r);
+}
+
+static void hear_allocation(struct subidd_client *client, int r,
+			    const struct subidd_allocation *allocation, void *userdata)
+{
+	(void)userdata;
+	CHECK(!allocation == (r <= 0));
+	if (allocation)
+		check_allocation(allocation);
+	hear(client, r);
+}
+
+static void hear_event(struct subidd_client *client, int r, const struct subidd_event *event,
+		       void *userdata)
+{
+	(void)userdata;
+	CHECK(!event == (r <= 0));
+	if (event)
+		check_json(event->json);
+	hear(client, r);
+}
+
+/* Starts some calls and goes on until all have ended: what comes in is at its end before that. */
+static void start(struct subidd_client *client, bool is_one_freed, bool is_one_live)
+{
+	struct subidd_call *call;
+
+	started.started = 3;
+	started.ended = 0;
+	started.freed = NULL;
+	CHECK(subidd_start_get(client, "a", hear_result, NULL, NULL) == 0);
+	CHECK(subidd_start_list(client, NULL, SUBIDD_STATE_ANY, hear_allocation, NULL, &call) == 0);
+	started.freed = is_one_freed ? call : NULL;
+	if (is_one_live)
+		CHECK(subidd_start_monitor(client, hear_event, NULL, NULL) == 0);
+	else
+		CHECK(subidd_start_lookup(client, 65536, 0, hear_result, NULL, NULL) == 0);
+	for (int i = 0; started.ended < started.started; i++) {
+		CHECK(i < STEPS_MAX && subidd_client_process(client) == 0);
+		feed.at += feed.at < feed.end && (*feed.at == 1 || *feed.at == 2);
+	}
+	CHECK(started.ended == started.started);
+	CHECK(subidd_client_process(client) == 0);
+}
+
 static int ask(struct subidd_client *client, uint8_t which)
 {
 	if (which < 5)
@@ -277,10 +347,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(freep) char *text = NULL;
 	struct subidd_client *client;
+	uint8_t which;
 	int fd, r;
 
 	if (size < 2)
 		return 0;
+	which = (uint8_t)(data[0] - 'a') % 16;
 	text = copy_of(data + 2, size - 2, COPY_LINES);
 	feed.at = text;
 	feed.end = text + size - 2;
@@ -288,10 +360,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed.is_sent = false;
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 0 && subidd_client_new_from_fd(&client, fd) == 0);
-	r = ask(client, (uint8_t)(data[0] - 'a') % 12);
-	CHECK(r <= 0 && feed.is_sent);
-	if (r < 0)
-		check_failure(client, r);
+	if (which >= 12) {
+		start(client, which & 1, which & 2);
+	} else {
+		r = ask(client, which);
+		CHECK(r <= 0 && feed.is_sent);
+		if (r < 0)
+			check_failure(client, r);
+	}
 	subidd_client_free(client);
 	CHECK(fcntl(fd, F_GETFD) < 0);
 	return 0;
