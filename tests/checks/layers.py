@@ -30,6 +30,7 @@ LAYERS = {
     "daemon/log": ["common"],
     "daemon/main": ["common", "daemon/", "<systemd/"],
     "lib": CODEC,
+    "lib/examples": ["lib/subidd.h"],
     "cli": ["common", "lib/subidd.h"],
     "runtime": ["common", "lib/subidd"],
 }
