@@ -6,38 +6,39 @@
  * Calls that wait for nothing, for programs with an event loop of their own. Include subidd.h,
  * whose comment holds for this.
  *
- * subidd_start_...() do what the functions without "start" do, but return before
- * anything is sent, and the answer comes in a callback:
+ * subidd_start_...() does what the function without "start" does, but returns before anything is
+ * sent, and the answer comes in a callback:
  *
  *     fd = subidd_client_get_poll_fd(client);        once: it stays the same
  *     subidd_start_get(client, "pod", callback, userdata, NULL);
  *     whenever fd can be read: subidd_client_process(client);
  *
- * Neither they nor subidd_client_process() ever wait, be it for a connection, for room to send or
- * for an answer. Callbacks are called by subidd_client_process() alone. Any number of calls may be
- * started; they are sent at once one behind the other, and answered in that order. Each has the
- * time limit that was set when it was started, from that moment on, of each reply where there are
- * several; to wait for a daemon that takes no connection counts as well.
+ * Neither the start nor subidd_client_process() ever waits, be it for a connection, for room to
+ * send or for an answer, and callbacks are called by subidd_client_process() alone. Any number of
+ * calls may be under way; they are sent one behind the other without waiting for answers, and
+ * answered in that order. Each has the time limit that was set when it was started, from that
+ * moment on, of each reply where there are several; the time that it takes to connect counts as
+ * well.
  *
- * A start returns 0, and then there will be a callback, or a negative errno for what is wrong with
- * the request, and then there will be none. What fails later, also connecting, is told the
- * callback: with what the blocking function would have returned, and subidd_client_error_message()
- * and its kin speak of that call until the callback makes or starts another one. Where the first
- * parameter behind the client is 0 the result is handed over; else there is none.
+ * A start returns 0, and then there will be a callback; or a negative errno for what is wrong with
+ * the request, and then there will be none. What fails later, connecting as well, is told the
+ * callback: it gets what the blocking function would have returned, and
+ * subidd_client_error_message() and its kin speak of that call until the callback makes or starts
+ * another one. Where it gets 0 the result is handed over; else there is none.
  *
  * RET, which may be NULL, gets the call: valid until its last callback returns, or until it is
  * freed, after which it has no callback any more. As with a time limit that has passed, the call
- * may have been carried out nevertheless, unless nothing was sent yet. Its answer is read and
- * dropped if other calls are under way behind or before it; if none is, the connection is closed.
+ * may have been carried out nevertheless, unless nothing of it was sent yet. Its answer is read and
+ * dropped while others are awaited; where none is, the connection is closed.
  *
  * If the connection ends, because the daemon was restarted for example, all calls that are under
  * way fail with -ECONNRESET, also those of which nothing was sent. Each may have been carried out,
  * none is sent again; the next one that is started connects anew. What is no answer of a sound
- * daemon fails with -EPROTO the call that it was for, and the others with -ECONNRESET.
+ * daemon fails the call that it was for with -EPROTO, and the others with -ECONNRESET.
  *
  * While a call is under way the blocking functions of the same client fail with -EBUSY, and so does
  * a start while an iterator is open. In a callback, calls may be started and freed, and the client
- * may be freed, which calls nobody back.
+ * may be freed. That calls nobody back: what userdata points to is the program's own to free.
  */
 
 #include "subidd.h"
