@@ -55,6 +55,41 @@ def check_keys():
     return [f"{key} is only in the page" for key in sorted(keys - known)] if keys else ["no keys"]
 
 
+DECLARATION = re.compile(r"^[a-z][\w\s*]*?\b(subidd_\w+)\([^;]*;", re.MULTILINE)
+
+
+def declarations(text):
+    """The declarations of the library's functions, by name, without line breaks; typedefs are none."""
+    return {match[1]: " ".join(match[0].split()).replace("( ", "(") for match in DECLARATION.finditer(text)
+            if not match[0].startswith("typedef")}
+
+
+def check_functions():
+    """The page declares what the library exports, each function as the headers do."""
+    lib = checks.SOURCE_ROOT / "lib"
+    exported = set(re.findall(r"^\t(subidd_\w+);", (lib / "libsubidd.sym").read_text(encoding="utf-8"), re.M))
+    headers = re.sub(r"/\*.*?\*/", "", "".join(path.read_text(encoding="utf-8") for path in lib.glob("subidd*.h")),
+                     flags=re.DOTALL)
+    there = {line for name, line in declarations(headers).items() if name in exported}
+    return differences(set(declarations(page("libsubidd.3")).values()), there) if exported else ["no functions"]
+
+
+def plain(roff):
+    """The lines of a formatted page as people see them, without what stands before and behind."""
+    text = roff.replace(r"\-", "-").replace(r"\&", "").replace(r"\(aq", "'").replace(r"\\", "\0")
+    return {line.replace(r"\e", "\\").replace("\0", "\\").strip() for line in text.splitlines()}
+
+
+def check_example():
+    """The page shows the example as it is. It is built only where scdoc is installed."""
+    built = checks.build_root() / "man/libsubidd.3"
+    if not built.exists():
+        return []
+    shown = plain(built.read_text(encoding="utf-8"))
+    source = (checks.SOURCE_ROOT / "lib/examples/runtime.c").read_text(encoding="utf-8")
+    return [f"not in the page: {line}" for line in source.splitlines() if line.strip() not in shown | {""}]
+
+
 def check_verbs(results):
     documented = set(re.findall(r"^\*([a-z]+)\*", section(page("subidctl.1"), "VERBS"), re.M))
     text = help_of(results, "subidctl.1", CLIENT)
@@ -85,6 +120,13 @@ def main():
                        differences(options_of(section(page("subidd.8"), "OPTIONS")),
                                    options_of(text)))
     check_verbs(results)
+    results.planted("a function that the page declares otherwise", differences(
+        set(declarations("int subidd_a(int a);\n").values()), {"int subidd_a(long a);"}))
+    results.report("reads: declarations over several lines", differences(
+        set(declarations("typedef void (*subidd_c)(int);\nint\nsubidd_a(\n\tint a,\n  int b);\n").values()),
+        {"int subidd_a(int a, int b);"}))
+    results.report("libsubidd.3 declares every function", check_functions())
+    results.report("libsubidd.3 shows the example", check_example())
     results.done()
 
 
