@@ -7,7 +7,7 @@ BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config
 	libsystemd-dev libsqlite3-dev libjson-c-dev libinih-dev libyaml-dev)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(clang clang-format libcmocka-dev scdoc shellcheck strace systemd systemd-container
-	uidmap varlink-go)
+	busybox-static containerd crun podman runc uidmap varlink-go)
 # shellcheck disable=SC2034
 FUZZ_PACKAGES=(clang libclang-rt-14-dev libcmocka-dev)
 # shellcheck disable=SC2034
