@@ -32,22 +32,27 @@ static const struct format formats[] = {
 	{ "unshare", FORMAT_PASTE, "--map-users=@,0,# --map-groups=@,0,#" },
 };
 
+static const struct format *find(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTS_OF(formats); i++)
+		if (strcmp(formats[i].name, name) == 0)
+			return &formats[i];
+	return NULL;
+}
+
 const struct format *format_find(const struct context *context)
 {
 	const char *name = context->options[OPTION_OUTPUT];
+	bool is_json = context->options[OPTION_JSON];
+	const struct format *format = name ? find(name) : find(is_json ? "json" : "table");
 
-	if (context->options[OPTION_JSON]) {
-		if (name && strcmp(name, "json") != 0) {
-			options_refuse(context->verb, "--json and -o %s exclude each other", name);
-			return NULL;
-		}
-		name = "json";
+	if (is_json && name && strcmp(name, "json") != 0) {
+		options_refuse(context->verb, "--json and -o %s exclude each other", name);
+		return NULL;
 	}
-	for (size_t i = 0; i < ELEMENTS_OF(formats); i++)
-		if (strcmp(formats[i].name, name ? name : "table") == 0)
-			return &formats[i];
-	options_refuse(context->verb, "there is no format '%s'", name);
-	return NULL;
+	if (!format)
+		options_refuse(context->verb, "there is no format '%s'", name);
+	return format;
 }
 
 void format_print(const struct format *format, const struct subidd_allocation *allocation)
