@@ -15,6 +15,7 @@ from living import RUNTIMES, Rig, mapped
 from pods import QUICK, Pods
 from runtimes import PATH, Host, maps_of, need_program
 from runtimes_containerd import IMAGE, Containerd
+from runtimes_cri import Cri
 
 SUBIDCTL = os.environ.get("SUBIDCTL") or str(pathlib.Path(SUBIDD).resolve().parents[1] / "cli/subidctl")
 N_UNITS = 8
@@ -161,6 +162,15 @@ def _(world, pod, start, wanted):
     equal(found, {"mode": 0, "uids": mappings, "gids": mappings}, pod)  # 0 is POD
     with mapped(found["uids"][0]["host_id"], found["gids"][0]["length"]) as process:
         equal(maps_of(process.pid), (wanted, wanted), pod)
+
+
+@case("-o cri: a pod of containerd, started through its CRI", needs_root=True)
+def _():
+    with World() as world, Cri(world.host) as cri:
+        for pod, _, wanted in world.pods:
+            sandbox = cri.run_pod(pod, json.loads(world.subidctl("show", pod, "-o", "cri")))
+            world.look(cri.pid(sandbox), wanted, pod)
+            cri.remove_pod(sandbox)
 
 
 @format_case("-o kubelet: the daemon's own reader of the kubelet's files")

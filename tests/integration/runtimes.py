@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Container runtimes as they are installed, on a host of their own, and the maps that their containers got.
 
-A Host has mounts and cgroups of its own (see runtimes_keeper.py), so that runtimes are called as anybody
-calls them, without options that lead them elsewhere: podman, crun, runc, ctr. /run,
-/etc/containers and /var/lib/containers are the host's. Whatever still lives when the context is left, or when the
-test is killed, is killed, and nothing stays behind. Processes and the network are the machine's.
+A Host has mounts and cgroups of its own (see runtimes_keeper.py), so that podman, crun, runc, ctr and others are
+called as anybody calls them, without options that lead them elsewhere: /run, /etc/containers and
+/var/lib/containers are the host's. Whatever still lives when the context is left, or when the test is killed,
+is killed, and nothing stays behind. Processes and the network are the machine's.
 
     with Host() as host, Rig(8, slots=living.RUNTIMES) as rig:
         root = host.rootfs(owner=rig.allocate("web"))

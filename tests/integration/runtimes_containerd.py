@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""containerd on a runtimes.Host, without the CRI, and an image for it that nobody has to fetch."""
+"""containerd on a runtimes.Host, and an image for it that nobody has to fetch."""
 
 import hashlib
 import io
@@ -33,10 +33,10 @@ def layer_of(root):
     return layer.getvalue()
 
 
-def write_image(path, root):
+def write_image(path, root, command):
     """An image as `docker save` has it."""
     layer = layer_of(root)
-    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["cat"], "Env": ["PATH=/bin"]},
+    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": list(command), "Env": ["PATH=/bin"]},
               "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}}
     manifest = [{"Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]
     with tarfile.open(path, "w") as archive:
@@ -46,17 +46,19 @@ def write_image(path, root):
 
 
 class Containerd:
-    """One that is ready, has the image IMAGE and is asked by ctr(1) without options."""
+    """One that is ready, has the image IMAGE and is asked by ctr(1) without options; without the CRI."""
 
-    def __init__(self, host):
+    command = ("cat",)  # of the image
+
+    def __init__(self, host, namespace="default", config='disabled_plugins = ["io.containerd.grpc.v1.cri"]'):
+        """CONFIG is what comes before the first section of the configuration, and more of those."""
         need_program("containerd", "ctr", "containerd-shim-runc-v2", "runc")
-        self.host = host
-        config = host.folder / "containerd.toml"
-        config.write_text(f'version = 2\nroot = "{host.folder}/containerd"\nstate = "/run/containerd"\n'
-                          'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
-                          '[grpc]\naddress = "/run/containerd/containerd.sock"\n', encoding="utf-8")
+        self.host, self.ctr = host, ("ctr", "--namespace", namespace)
+        path = host.folder / "containerd.toml"
+        path.write_text(f'version = 2\nroot = "{host.folder}/containerd"\nstate = "/run/containerd"\n{config}\n',
+                        encoding="utf-8")
         self.log = Log()
-        self.process = subprocess.Popen(host.command("containerd", "--config", config), text=True,
+        self.process = subprocess.Popen(host.command("containerd", "--config", path), text=True,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=host.environment())
         self.reader = threading.Thread(target=self.read_log)
         self.reader.start()
@@ -71,8 +73,8 @@ class Containerd:
     def __enter__(self):
         try:
             self.log.wait("successfully booted")
-            write_image(self.host.folder / "image.tar", self.host.rootfs())
-            self.host.run("ctr", "image", "import", self.host.folder / "image.tar")
+            write_image(self.host.folder / "image.tar", self.host.rootfs(), self.command)
+            self.host.run(*self.ctr, "image", "import", self.host.folder / "image.tar")
         except BaseException:
             self.__exit__()
             raise
@@ -84,8 +86,8 @@ class Containerd:
         self.reader.join(TIMEOUT)
 
     def pid(self, name):
-        """The PID of the first process of a container's task."""
-        for line in self.host.run("ctr", "task", "ls")[0].splitlines():
+        """The PID of the first process of a container."""
+        for line in self.host.run(*self.ctr, "task", "ls")[0].splitlines():
             words = line.split()
             if words[0] == name:
                 return int(words[1])
