@@ -131,13 +131,21 @@ class Host:
                 "sh", "-c", enter, "sh", *map(str, words)]
 
     def run(self, *words, status=0, **options):
-        """Runs it inside to its end: (standard output, standard error). A STATUS of None stands for any."""
+        """Runs it inside to its end: (standard output, standard error). A STATUS of None stands for any.
+
+        What it leaves running, such as a container that was created, may keep both of them open.
+        """
         options.setdefault("stdin", subprocess.DEVNULL)
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=TIMEOUT,
-                              check=False, env=self.environment(), **options)
+        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+            done = subprocess.run(self.command(*words), stdout=output, stderr=errors, timeout=TIMEOUT, check=False,
+                                  env=self.environment(), **options)
+            found = []
+            for file in (output, errors):
+                file.seek(0)
+                found.append(file.read())
         if status is not None:
-            equal(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
-        return done.stdout, done.stderr
+            equal(done.returncode, status, f"{words}: {''.join(found)}")
+        return tuple(found)
 
     def environment(self):
         """Ours, without what would lead the runtimes elsewhere."""
