@@ -20,13 +20,14 @@ static struct json_object *build(void)
 {
 	struct json_object *o = json_pack(
 		JSON_STRING("s", "x"), JSON_TEXT("t", "\xff"), JSON_INT("i", 1),
-		JSON_VALUE("o", json_pack(JSON_BOOL("b", true), NULL)), NULL);
+		JSON_FLOAT("f", 0.5), JSON_VALUE("o", json_pack(JSON_BOOL("b", true), NULL)), NULL);
 
 	return o ? envelope_error_build("org.example.Error", o) : NULL;
 }
 
-static const char built[] = "{\"parameters\":{\"s\":\"x\",\"t\":\"?\",\"i\":1,\"o\":{\"b\":true}},"
-			    "\"error\":\"org.example.Error\"}";
+static const char built[] =
+	"{\"parameters\":{\"s\":\"x\",\"t\":\"?\",\"i\":1,\"f\":0.5,\"o\":{\"b\":true}},"
+	"\"error\":\"org.example.Error\"}";
 
 static bool build_only(void)
 {
