@@ -146,6 +146,33 @@ def at_python_server():
         equal(run_client(path / "socket"), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
 
 
+@case("the generator of the Go implementation takes the descriptions")
+def go_generator():
+    program = shutil.which("varlink-go-interface-generator")
+    if not program:
+        raise Skip("varlink-go-interface-generator is not installed (the package varlink-go)")
+    for name in (ALLOCATOR, SERVICE):
+        with folder() as path:
+            # version 0.4 knows no capitals in the name of an interface, which systemd's own have as well
+            (path / "x.varlink").write_text(text_of(name).replace(f"interface {name}", f"interface {name.lower()}"),
+                                            encoding="utf-8")
+            done = subprocess.run([program, path / "x.varlink"], capture_output=True, text=True, timeout=TIMEOUT,
+                                  check=False)
+            equal((done.returncode, len(list(path.glob("*.go")))), (0, 1), done.stdout + done.stderr)
+
+
+@case("the parser of the Python implementation takes the descriptions")
+def python_parser():
+    command, environment = python()
+    for name in (ALLOCATOR, SERVICE):
+        done = subprocess.run([command[0], "-c", PARSE], input=text_of(name), cwd="/", env=environment,
+                              capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        equal((done.returncode, done.stdout), (0, name + "\n"), done.stderr)
+
+
+PARSE = "import sys, varlink; print(varlink.scanner.Interface(sys.stdin.read()).name)"
+
+
 def walk_with_varlinkctl(address):
     """All steps; each is a connection of its own."""
     client_id = json.loads(run_varlinkctl("call", "-j", address, f"{walk.INTERFACE}.Start", "{}"))["client_id"]
