@@ -6,11 +6,12 @@ import pathlib
 import select
 import subprocess
 import sys
+import tempfile
 
 from client import TIMEOUT
 from harness import Skip, case, equal, main
 from living import RUNTIMES, own_units
-from runtimes import Host, maps_of, need_program
+from runtimes import Host, cgroup_path, maps_of, need_program
 
 NAME = "subidd-host-test"
 
@@ -78,6 +79,18 @@ def _():
     expect_nothing(folder, cgroup, map(int, pids))
 
 
+@case("nor is anything left where none can be made", needs_root=True)
+def _():
+    need_program("setpriv")
+    cgroup_path()
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", sys.executable, __file__,
+                               "--hold"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
+                              env=os.environ | {"TMPDIR": folder}, check=False)
+        assert done.returncode == 1 and "Operation not permitted" in done.stderr and "Traceback" not in done.stderr, done
+        equal(os.listdir(folder), [], "folders")
+
+
 @case("its mounts and cgroups are its own", needs_root=True)
 def _():
     with Host() as host:
@@ -93,7 +106,10 @@ def _():
 
 def hold():
     """What the case that is killed does."""
-    host = Host()
+    try:
+        host = Host()
+    except Skip as reason:
+        sys.exit(f"# {reason}")
     pids = start_detached(host)
     print(host.folder, host.cgroup, host.keeper.pid, *pids, flush=True)
     sys.stdin.read()

@@ -72,11 +72,11 @@ class Host:
         """Besides TARGETS, MORE_TARGETS of the machine show folders of the host's. Without OWN_CGROUPS what
         runs in it sees the whole hierarchy of the cgroups: systemd-nspawn wants to know what is in its root."""
         need_program("unshare", "nsenter")
+        self.own_cgroups, (mounted, path) = own_cgroups, cgroup_path()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="subidd-host-"))
         self.folder.chmod(0o755)
-        self.variables = {}  # more of them, for what runs inside
         self.containers = self.folder / "etc/containers"
-        self.own_cgroups, (mounted, path) = own_cgroups, cgroup_path()
+        self.variables = {}  # more of them, for what runs inside
         path = f"{path}/{self.folder.name}"
         self.cgroup = pathlib.Path(mounted + path)
         self.path = "" if own_cgroups else path  # of its cgroup, as seen inside

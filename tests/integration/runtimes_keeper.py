@@ -48,8 +48,10 @@ def enter(cgroup, is_own, folder, targets):
     """From here on the mounts, and the root of the cgroups if it is to be our own, are others."""
     os.mkdir(INNER, dir_fd=cgroup)
     write("cgroup.procs", "0", cgroup)
-    namespaces("unshare", CLONE_NEWNS | (CLONE_NEWCGROUP if is_own else 0))
-    write("../cgroup.procs", "0", cgroup)
+    try:
+        namespaces("unshare", CLONE_NEWNS | (CLONE_NEWCGROUP if is_own else 0))
+    finally:
+        write("../cgroup.procs", "0", cgroup)
     mount("--make-rprivate", "/")
     mount("-t", "cgroup2", "none", CGROUPS)
     mount("-t", "tmpfs", "-o", "mode=755", "none", "/run")
@@ -106,7 +108,8 @@ def main():
             kill(cgroup)
             for root in roots:
                 remove(root, path)
-        namespaces("setns", outside, CLONE_NEWNS)  # what is mounted in ours cannot be removed from within
+        if os.readlink(f"/proc/self/fd/{outside}") != os.readlink("/proc/self/ns/mnt"):
+            namespaces("setns", outside, CLONE_NEWNS)  # what is mounted in ours cannot be removed from within
         shutil.rmtree(folder)
 
 
