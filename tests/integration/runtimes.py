@@ -113,7 +113,7 @@ class Host:
         self.write("containers.conf", f'[containers]\ndefault_ulimits = {json.dumps(limits)}\n'
                    f'netns = "none"\npids_limit = 0\nlog_driver = "none"\n{containers}\n'
                    f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n'
-                   f'lock_type = "file"\n{engine}\n')
+                   f'hooks_dir = ["/etc/containers/oci/hooks.d"]\nlock_type = "file"\n{engine}\n')
         self.write("storage.conf", f'[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\n'
                    f'graphroot = "{self.folder}/var/lib/containers/storage"\n')
         self.write("policy.json", '{"default":[{"type":"insecureAcceptAnything"}]}\n')
