@@ -12,7 +12,7 @@ static const struct id_range reserved_range = { RESERVED_START, RESERVED_COUNT }
 static const struct pool *find_around(const struct pools *pools, uint32_t id)
 {
 	for (size_t i = 0; i < pools->n_items; i++)
-		if (pools->items[i].valid && id_range_contains(pools->items[i].range, id))
+		if (id_range_contains(pools->items[i].range, id))
 			return &pools->items[i];
 	return NULL;
 }

@@ -24,6 +24,7 @@ static void test_kubelet(void **state)
 	see_kubelet("3:1 5:2");
 	expect_taken("k", "3:1", (struct wish){ .pid = 7, .maps = { "3:1" } }, "", "3:1", 1000);
 	expect_taken("a", "6:1", (struct wish){ .pid = 7, .maps = { "6:1" } }, "", "5:2", 1001);
+	expect_taken("a", "5:1", plain, "", "5:2", 1001);
 	see_kubelet("");
 	expect_recorded("k", "3:1", OUTCOME_REVIVED);
 }
