@@ -93,6 +93,19 @@ class Build:
                 took.append((time.perf_counter() - began) * 1e6)
         return found
 
+    def times_of(self, n=N_CALLS, **parameters):
+        """Microseconds of Allocate for new pods with these parameters, of which a start is each one's own."""
+        found = []
+        for i in range(n):
+            self.n += 1
+            each = {"start": parameters["start"] - i * UNIT} if "start" in parameters else {}
+            data = encode("Allocate", {"pod": f"pod{self.n}", **parameters, **each})
+            began = time.perf_counter()
+            self.client.send(data)
+            assert "error" not in json.loads(self.client.receive())
+            found.append((time.perf_counter() - began) * 1e6)
+        return found
+
     def syncs_per_call(self, n=1000):
         """fdatasync(2) calls for each Allocate, by strace(1)."""
         if not shutil.which("strace"):
@@ -166,6 +179,20 @@ def measure_calls(figures, builds, what):
         figures.line(f"{method}, p99, {what}", "us", [percentile(times[method], 0.99) for times in found])
     figures.line(f"Allocate to append + fdatasync, {what}", "ratio",
                  [statistics.median(times["Allocate"]) / base for times in found], 2)
+
+
+def measure_recorded(figures, build):
+    """Allocate with a start beside one without."""
+    last = int(ENTRY.split(":")[1]) + int(ENTRY.split(":")[2]) - UNIT
+    kinds = {"a pod": {}, "a pod with a process": {"pid": os.getpid()}, "a started pod": {"start": last},
+             "a started pod, by its process": {"start": last - N_CALLS * N_ROUNDS * UNIT, "pid": os.getpid()}}
+    found = {what: [] for what in kinds}
+    for i in range(N_ROUNDS):
+        for what, parameters in kinds.items():
+            shift = {"start": parameters["start"] - i * N_CALLS * UNIT} if "start" in parameters else {}
+            found[what] += build.times_of(**parameters | shift)
+    for what, values in found.items():
+        figures.line(f"Allocate of {what}, p50", "us", [statistics.median(values)])
 
 
 def measure_start(figures, builds, what, prepare=lambda build: None):
@@ -259,6 +286,7 @@ def main():
         figures.line("RSS when it is new", "MB", [build.daemon.rss() / 1e6 for build in builds], 1)
         figures.line("fdatasync for each Allocate", "", [build.syncs_per_call() for build in builds], 3)
         measure_calls(figures, builds, "0 held")
+        measure_recorded(figures, builds[0])
         figures.line("allocations a second, 64 connections", "1/s",
                      [statistics.median(rates) for rates in zip(*[[build.rate() for build in builds] for _ in range(3)])])
         measure_start(figures, builds, "few held")
