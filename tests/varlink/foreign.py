@@ -43,9 +43,17 @@ GO = "varlink-go-certification"
 
 def make_root():
     """A newer Debian, with what Debian 12 has not."""
-    if not (ROOT / "usr/bin/varlinkctl").exists():
-        subprocess.run(["debootstrap", "--variant=minbase", "--include=systemd,python3-varlink", SUITE, ROOT],
-                       stdout=subprocess.DEVNULL, check=True)
+    if (ROOT / "made").exists():
+        return
+    if os.geteuid() != 0 or not shutil.which("debootstrap"):
+        sys.exit(f"foreign.py: {ROOT} can be made by root alone, and with debootstrap")
+    print(f"# making a Debian {SUITE} in {ROOT}", flush=True)
+    subprocess.run(["debootstrap", "--variant=minbase", "--include=systemd,python3-varlink", SUITE, ROOT],
+                   stdout=subprocess.DEVNULL, check=True)
+    # in sid alone
+    subprocess.run(["chroot", ROOT, "apt-get", "install", "-q", "-y", "--no-install-recommends",
+                    "python3-varlink-tests"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    (ROOT / "made").touch()
 
 
 def varlinkctl():
@@ -85,14 +93,25 @@ def go():
     return shutil.which(GO)
 
 
-def python():
+def python(*arguments, module="varlink", package="python3-varlink of Debian 13"):
     """The command and the environment for the Python implementation."""
     environment = os.environ | ({"PYTHONPATH": str(ROOT / "usr/lib/python3/dist-packages")} if ROOT else {})
-    found = subprocess.run([sys.executable, "-c", "import varlink"], cwd="/", env=environment,
+    found = subprocess.run([sys.executable, "-c", f"import {module}"], cwd="/", env=environment,
                            stderr=subprocess.DEVNULL, check=False)
     if found.returncode:
-        raise Skip("the module varlink of Python is not installed (python3-varlink of Debian 13)")
-    return [sys.executable, HERE / "python_walk.py"], environment
+        raise Skip(f"the module {module} of Python is not installed ({package})")
+    return [sys.executable, "-u", *arguments], environment
+
+
+def own_python():
+    """Our walk on their library."""
+    return python(HERE / "python_walk.py")
+
+
+def their_python():
+    """Their walk on their library."""
+    return python("-m", "varlink.tests.test_certification", module="varlink.tests.test_certification",
+                  package="python3-varlink-tests of Debian sid")
 
 
 @contextlib.contextmanager
@@ -128,21 +147,40 @@ def at_go_server():
         equal((status, out, errors), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
 
 
-@case("the client of the Python implementation at our server")
+@case("a client on the Python implementation at our server")
 def python_client():
-    command, environment = python()
+    command, environment = own_python()
     with server() as path:
         done = subprocess.run([*command, "client", path], capture_output=True, text=True, env=environment,
                               timeout=TIMEOUT, check=False)
         equal((done.returncode, done.stdout), (0, "".join(f"{name}\n" for name in walk.NAMES[1:])), done.stderr)
 
 
-@case("our client at the server of the Python implementation")
+@case("our client at a server on the Python implementation")
 def at_python_server():
-    command, environment = python()
+    command, environment = own_python()
     with folder() as path, running([*command, "server", path / "socket"], stdout=subprocess.PIPE,
                                    env=environment) as process:
         equal(process.stdout.readline(), "ready\n")
+        equal(run_client(path / "socket"), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
+
+
+@case("the Python implementation's own client at our server")
+def their_python_client():
+    command, environment = their_python()
+    with server() as path:
+        done = subprocess.run([*command, "--client", f"--varlink=unix:{path}"], cwd="/", capture_output=True,
+                              text=True, env=environment, timeout=TIMEOUT, check=False)
+        equal(done.returncode, 0, done.stderr)
+        assert done.stdout.endswith("End: {'all_ok': True}\nCertification passed\n"), done.stdout
+
+
+@case("our client at the Python implementation's own server")
+def at_their_python_server():
+    command, environment = their_python()
+    with folder() as path, running([*command, f"--varlink=unix:{path}/socket"], cwd="/", stdout=subprocess.PIPE,
+                                   env=environment) as process:
+        assert process.stdout.readline().startswith("Listening on ")
         equal(run_client(path / "socket"), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
 
 
@@ -165,7 +203,7 @@ def go_generator():
 def python_parser():
     command, environment = python()
     for name in (ALLOCATOR, SERVICE):
-        done = subprocess.run([command[0], "-c", PARSE], input=text_of(name), cwd="/", env=environment,
+        done = subprocess.run([*command, "-c", PARSE], input=text_of(name), cwd="/", env=environment,
                               capture_output=True, text=True, timeout=TIMEOUT, check=False)
         equal((done.returncode, done.stdout), (0, name + "\n"), done.stderr)
 
