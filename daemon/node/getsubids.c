@@ -146,15 +146,16 @@ int getsubids_ask(const char *program, const char *owner, enum id_kind kind,
 	return 0;
 }
 
-int getsubids_skip(const char *program, const char *owner, struct getsubids_answer *ret)
+int getsubids_skip(const char *program, const char *owner, const char *reason,
+		   struct getsubids_answer *ret)
 {
 	_cleanup_(getsubids_answer_done) struct getsubids_answer answer = {
 		.program = strdup(program),
 		.owner = strdup(owner),
-		.problem = strdup("getsubids was not asked: it did not answer a question before"),
-		.timed_out = true,
 	};
 
+	if (asprintf(&answer.problem, "getsubids was not asked: %s", reason) < 0)
+		answer.problem = NULL;
 	if (!answer.program || !answer.owner || !answer.problem)
 		return -ENOMEM;
 	hand_over(&answer, ret);

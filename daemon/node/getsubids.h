@@ -28,11 +28,9 @@ struct getsubids_answer {
 int getsubids_ask(const char *program, const char *owner, enum id_kind kind,
 		  unsigned int timeout_ms, struct getsubids_answer *ret);
 
-/*
- * The answer of a program that is not asked, because it did not answer before: it would take its
- * whole time again. Returns 0 or -ENOMEM.
- */
-int getsubids_skip(const char *program, const char *owner, struct getsubids_answer *ret);
+/* The answer of a program that is not asked, for this reason. Returns 0 or -ENOMEM. */
+int getsubids_skip(const char *program, const char *owner, const char *reason,
+		   struct getsubids_answer *ret);
 
 /* Frees what it holds and leaves it empty. */
 void getsubids_answer_done(struct getsubids_answer *answer);

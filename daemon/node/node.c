@@ -18,13 +18,17 @@
 
 #define DEFAULT_KUBELET_CONFIG "/var/lib/kubelet/config.yaml"
 #define KUBELET_OWNER "kubelet"
+#define HANGS "it did not answer a question before"
+#define ASKS_US                                                                                    \
+	"nsswitch.conf has `subid: subidd`, by which it would ask this daemon in turn: set "       \
+	"Source=files"
 
 /* All that is read for one call of node_load(). */
 struct survey {
 	const struct config *config;
 	const char *root;
 	struct node_state *state; /* being built */
-	bool subid_is_files;
+	enum subid_source subid_source;
 	bool getsubids_hangs; /* it did not answer in time, so it is not asked again */
 	struct account_file users, groups;
 	struct subid_file files[N_ID_KINDS];
@@ -86,7 +90,7 @@ static int read_files(struct survey *survey)
 	    (r = subidfile_read(path, &survey->files[ID_GID])) < 0 ||
 	    (r = add_input(survey, "/etc/nsswitch.conf", &path)) < 0)
 		return r;
-	return nsswitch_subid_is_files(path, &survey->subid_is_files);
+	return nsswitch_subid_source(path, &survey->subid_source);
 }
 
 static int add_kubelet_finding(struct findings *findings, const char *path, bool is_default,
@@ -167,14 +171,16 @@ static int ask(struct survey *survey, size_t i, enum id_kind kind)
 	r = add_input(survey, "/usr/bin/getsubids", &program);
 	if (r < 0)
 		return r;
-	if (survey->getsubids_hangs)
-		r = getsubids_skip(program, survey->settings[i].owner, answer);
+	if (survey->subid_source == SUBID_SUBIDD)
+		r = getsubids_skip(program, survey->settings[i].owner, ASKS_US, answer);
+	else if (survey->getsubids_hangs)
+		r = getsubids_skip(program, survey->settings[i].owner, HANGS, answer);
 	else
 		r = getsubids_ask(program, survey->settings[i].owner, kind, GETSUBIDS_TIMEOUT_MS,
 				  answer);
 	if (r < 0)
 		return r;
-	survey->getsubids_hangs = answer->timed_out;
+	survey->getsubids_hangs |= answer->timed_out;
 	survey->facts[i].own[kind] = &answer->list;
 	return 0;
 }
@@ -184,7 +190,7 @@ static int find_facts(struct survey *survey, size_t i)
 	struct pool_facts *facts = &survey->facts[i];
 	enum pool_source source = survey->settings[i].source;
 	bool asks = source == SOURCE_GETSUBIDS ||
-		    (source == SOURCE_AUTO && !survey->subid_is_files);
+		    (source == SOURCE_AUTO && survey->subid_source == SUBID_OTHER);
 
 	facts->settings = &survey->settings[i];
 	facts->users = &survey->users.list;
@@ -193,7 +199,7 @@ static int find_facts(struct survey *survey, size_t i)
 		int r = 0;
 
 		facts->own[kind] = &survey->files[kind].list;
-		if (!asks || survey->subid_is_files)
+		if (!asks || survey->subid_source != SUBID_OTHER)
 			facts->others[kind] = &survey->files[kind].list;
 		if (asks)
 			r = ask(survey, i, kind);

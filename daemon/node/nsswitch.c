@@ -20,7 +20,14 @@ static const char *source_of_line(char *line)
 	return strtok_r(line, " \t\r", &line);
 }
 
-int nsswitch_subid_is_files(const char *path, bool *ret)
+static enum subid_source source_of_word(const char *word)
+{
+	if (!word || strcmp(word, "files") == 0)
+		return SUBID_FILES;
+	return strcmp(word, "subidd") == 0 ? SUBID_SUBIDD : SUBID_OTHER;
+}
+
+int nsswitch_subid_source(const char *path, enum subid_source *ret)
 {
 	_cleanup_(freep) char *text = NULL;
 	const char *source = NULL;
@@ -34,6 +41,6 @@ int nsswitch_subid_is_files(const char *path, bool *ret)
 	rest = text;
 	while (!source && (line = strsep(&rest, "\n")))
 		source = source_of_line(line);
-	*ret = !source || strcmp(source, "files") == 0 || strcmp(source, "subidd") == 0;
+	*ret = source_of_word(source);
 	return 0;
 }

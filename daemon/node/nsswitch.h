@@ -3,11 +3,14 @@
 
 /* Which source nsswitch.conf(5) names for subordinate IDs, read as libsubid reads it. */
 
-#include <stdbool.h>
+enum subid_source {
+	SUBID_FILES,  /* also without a `subid:` line */
+	SUBID_SUBIDD, /* the module that asks this daemon, which must not ask it in turn */
+	SUBID_OTHER,
+};
 
 /*
- * Do subordinate IDs come from the files? So they do without a `subid:` line, and where its first
- * word is `files`. `subidd` counts as files too: that module asks this daemon, so asking it would
- * be a circle. Returns 0 or -ENOMEM; a file that cannot be read is like one without the line.
+ * Where subordinate IDs come from by the first word of the `subid:` line. Returns 0 or -ENOMEM; a
+ * file that cannot be read is like one without the line.
  */
-int nsswitch_subid_is_files(const char *path, bool *ret);
+int nsswitch_subid_source(const char *path, enum subid_source *ret);

@@ -124,6 +124,16 @@ static void test_others(void **state)
 	expect_finding("subid: sss\n", lines, RULE_OVERLAPS_ENTRY, NULL, NULL);
 }
 
+/* It would ask the module, and that this daemon, which waits for it. */
+static void test_circle(void **state)
+{
+	(void)state;
+	scratch_write_getsubids(&scratch, "echo '0: kubelet 2000289792 65536'; touch asked");
+	expect_finding("subid: subidd\n", FILES_LINE, RULE_NO_ENTRY, SCRATCH_GETSUBIDS,
+		       "not asked: nsswitch.conf has `subid: subidd`");
+	assert_int_equal(access(scratch_path(&scratch, "/asked"), F_OK), -1);
+}
+
 /* Under --root the host's own program is never asked. */
 static void test_root_without_program(void **state)
 {
@@ -162,6 +172,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_source, make, drop),
 		cmocka_unit_test_setup_teardown(test_findings, make, drop),
 		cmocka_unit_test_setup_teardown(test_others, make, drop),
+		cmocka_unit_test_setup_teardown(test_circle, make, drop),
 		cmocka_unit_test_setup_teardown(test_root_without_program, make, drop),
 		cmocka_unit_test_setup_teardown(test_hangs, make, drop),
 	};
