@@ -32,6 +32,9 @@ LAYERS = {
     "lib": CODEC,
     "lib/examples": ["lib/subidd.h"],
     "cli": ["common", "lib/subidd.h"],
+    # the libsubid module: no JSON library, and of the client library only what moves messages
+    "runtime/subid": ["common", "proto/frame", "proto/json.h", "proto/scan", "lib/transport", "daemon/core",
+                      "daemon/node"],
     "runtime": ["common", "lib/subidd"],
 }
 
