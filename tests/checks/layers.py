@@ -34,13 +34,13 @@ LAYERS = {
     "cli": ["common", "lib/subidd.h"],
     # the libsubid module: no JSON library, and of the client library only what moves messages
     "runtime/subid": ["common", "proto/frame", "proto/json.h", "proto/scan", "lib/transport", "daemon/core",
-                      "daemon/node"],
+                      "daemon/node", "<shadow/"],
     "runtime": ["common", "lib/subidd"],
 }
 
 # What a symbol of somebody else's library begins with, and the header that brings it.
 FOREIGN = {"sqlite3_": "<sqlite3.h>", "json_": "<json-c/", "sd_": "<systemd/",
-           "yaml_": "<yaml.h>", "ini_": "<ini.h>"}
+           "yaml_": "<yaml.h>", "ini_": "<ini.h>", "subid_": "<shadow/"}
 
 # core/ is pure: of libc it may use what neither touches the world nor keeps state.
 PURE_HEADERS = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h",
@@ -54,7 +54,8 @@ PURE_SYMBOLS = re.compile(r"""
     | _GLOBAL_OFFSET_TABLE_ """, re.VERBOSE)
 
 # The libraries that the finished files may name.
-LINKED = {"cli/subidctl": {"libsubidd", "libc"}, "lib/libsubidd.so": {"libjson-c", "libc"}}
+LINKED = {"cli/subidctl": {"libsubidd", "libc"}, "lib/libsubidd.so": {"libjson-c", "libc"},
+          "runtime/libsubid_subidd.so": {"libinih", "libc"}}
 SANITIZERS = {"libasan", "libubsan", "libgcc_s", "libm"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(<[^>]*>|"[^"]*")', re.MULTILINE)
