@@ -4,7 +4,7 @@
 
 # shellcheck disable=SC2034 # used by those who source this file
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config
-	libsystemd-dev libsqlite3-dev libjson-c-dev libinih-dev libyaml-dev)
+	libsystemd-dev libsqlite3-dev libjson-c-dev libinih-dev libyaml-dev libsubid-dev)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(clang clang-format libcmocka-dev scdoc shellcheck strace systemd systemd-container
 	busybox-static containerd crun podman runc uidmap varlink-go)
