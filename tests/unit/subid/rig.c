@@ -12,6 +12,7 @@
 #define SHORT_USEC UINT64_C(100000)	/* of what is not */
 
 char rig_answer[1 << 16];
+size_t rig_n_lookups;
 
 static struct sockaddr_un address_of(const struct rig *rig)
 {
@@ -151,6 +152,7 @@ void rig_stop(struct rig *rig)
 
 static int find_uid(const char *name, uint32_t *ret)
 {
+	rig_n_lookups++;
 	if (strcmp(name, "far") != 0)
 		return -ENOENT;
 	*ret = 5005;
@@ -166,7 +168,7 @@ void rig_make(struct rig *rig)
 	scratch_write(&rig->scratch, "/etc/passwd",
 		      "root:x:0:0::/:/bin/sh\nkubelet:x:998:998::/:/bin/sh\n"
 		      "pods:x:997:997::/:/bin/sh\nalice:x:1001:1001::/:/bin/sh\n"
-		      "amy:x:1001:1001::/:/bin/sh\n");
+		      "amy:x:1001:1001::/:/bin/sh\nnode:x:998:998::/:/bin/sh\n");
 	rig->world = (struct answer_world){
 		.root = rig->scratch.root,
 		.socket = rig->socket,

@@ -40,7 +40,10 @@ struct rig {
 	char call[512];		       /* the last one */
 };
 
-/* Accounts root, kubelet (998), pods (997), alice (1001) and amy, who has alice's UID. */
+/*
+ * Accounts root, kubelet (998), pods (997), alice (1001), amy with alice's UID and node with the
+ * kubelet's. The account far (5005) is in no file.
+ */
 void rig_make(struct rig *rig);
 
 /* The lines of both files; NULL removes them. */
@@ -59,6 +62,9 @@ void rig_drop(struct rig *rig);
 int rig_list(struct rig *rig, const char *owner, enum id_kind kind);
 int rig_has(struct rig *rig, const char *owner, uint64_t start, uint64_t count);
 int rig_owners(struct rig *rig, uint64_t id);
+
+/* How often an account was looked for that is in no file. */
+extern size_t rig_n_lookups;
 
 /* The last answer of rig_list() as "START:COUNT ...", of rig_owners() as "UID ...". */
 extern char rig_answer[];

@@ -64,7 +64,8 @@ static void test_pool(void **state)
 	rig_start(&rig, RIG_ANSWERS);
 	expect_list("kubelet", 0, POOL_RANGE);
 	expect_list("998", 0, POOL_RANGE);
-	assert_int_equal(rig.n_status, 4);
+	expect_list("node", 0, POOL_RANGE);
+	assert_int_equal(rig.n_status, 6);
 	assert_int_equal(rig.n_pod, 0);
 	expect_has("kubelet", 131072, 131072, 0, true);
 	expect_has("kubelet", 262143, 1, 0, true);
@@ -227,6 +228,38 @@ static void test_broken_lines(void **state)
 	rig_stop(&rig);
 }
 
+/* An account that is in no file is only looked for where a line names its owner by a number. */
+static void test_lookups(void **state)
+{
+	(void)state;
+	rig_start(&rig, RIG_ANSWERS);
+	rig_n_lookups = 0;
+	rig_set_lines(&rig, "far:3000000:1\nalice:5:1\n");
+	expect_list("far", 0, "3000000:1");
+	expect_has("far", 3000000, 1, 0, true);
+	assert_int_equal(rig_n_lookups, 0);
+	rig_set_lines(&rig, "far:3000000:1\n5005:5:1\n");
+	expect_list("far", 0, "3000000:1 5:1");
+	assert_int_equal(rig_n_lookups, 2);
+	expect_list("alice", 0, "");
+	assert_int_equal(rig_n_lookups, 2);
+	rig_stop(&rig);
+}
+
+/* shadow reads the line behind a NUL byte as a part of the one before. */
+static void test_nul(void **state)
+{
+	static const char text[] = "x:1:1\0\nalice:1000000:5\n";
+
+	(void)state;
+	rig_set_lines(&rig, "");
+	scratch_write_bytes(&rig.scratch, "/etc/subuid", text, sizeof(text) - 1, 0644);
+	rig_start(&rig, RIG_ANSWERS);
+	assert_int_equal(rig_list(&rig, "alice", ID_UID), ANSWER_E_REFUSED);
+	expect_owners(1000000, 0, "");
+	rig_stop(&rig);
+}
+
 static void test_owners(void **state)
 {
 	(void)state;
@@ -258,6 +291,7 @@ static void test_broken_configuration(void **state)
 	scratch_write(&rig.scratch, "/etc/subidd/subidd.conf", "[Pool pods]\nNonsense=1\n");
 	rig_start(&rig, RIG_ANSWERS);
 	expect_list("kubelet", 0, POOL_RANGE);
+	assert_int_equal(rig.n_status, 2); /* once for UIDs and once for GIDs */
 	expect_list("alice", 0, "1000000:65536 1065536:65536");
 	rig.status = STATUS(POOL("alice", RANGE));
 	expect_list("alice", 0, POOL_RANGE);
@@ -299,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lines, make, drop),
 		cmocka_unit_test_setup_teardown(test_impossible, make, drop),
 		cmocka_unit_test_setup_teardown(test_broken_lines, make, drop),
+		cmocka_unit_test_setup_teardown(test_lookups, make, drop),
+		cmocka_unit_test_setup_teardown(test_nul, make, drop),
 		cmocka_unit_test_setup_teardown(test_owners, make, drop),
 		cmocka_unit_test_setup_teardown(test_broken_configuration, make, drop),
 		cmocka_unit_test_setup_teardown(test_broken_files, make, drop),

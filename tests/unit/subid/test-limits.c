@@ -118,6 +118,14 @@ static void test_nonsense(void **state)
 	expect_daemonless(RIG_ANSWERS);
 	rig.status = rig.pod = "";
 	expect_daemonless(RIG_ANSWERS);
+	rig.status = STATUS(POOL("kubelet", RANGE)) "x";
+	rig.pod = POD("other", "active");
+	expect_daemonless(RIG_ANSWERS);
+	rig.status = STATUS(POOL("kubelet", "\"owner\":\"kubelet\"," RANGE));
+	rig.pod = POD("pod-1", "active") "}";
+	expect_daemonless(RIG_ANSWERS);
+	rig.status = STATUS(POOL("kubelet", "\"start\":0,\"count\":0"));
+	expect_daemonless(RIG_ANSWERS);
 }
 
 /* A reply as long as the limit is read, and one byte more is not. */
