@@ -190,6 +190,44 @@ def owners(rig):
         equal((status, output), (0, f"{wanted}\n" * 2), number)
 
 
+STATUSES = """
+import ctypes, os, sys
+module = ctypes.CDLL("libsubid_subidd.so")
+module.shadow_subid_free.argtypes = [ctypes.c_void_p]
+module.shadow_subid_has_range.argtypes = [ctypes.c_char_p, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_int, ctypes.c_void_p]
+before = len(os.listdir("/proc/self/fd"))
+for word in sys.argv[1:]:
+    owner, kind = word.split("/")
+    pointer, n, has = ctypes.c_void_p(1), ctypes.c_int(-1), ctypes.c_bool(True)
+    status = module.shadow_subid_list_owner_ranges(owner.encode(), int(kind), ctypes.byref(pointer), ctypes.byref(n))
+    assert n.value == 0 or status == 0, (status, n.value)
+    assert (pointer.value is None) == (n.value == 0), (pointer.value, n.value)
+    module.shadow_subid_free(pointer)
+    has_status = module.shadow_subid_has_range(owner.encode(), 1, 1, int(kind), ctypes.byref(has))
+    assert not has.value
+    print(word, status, n.value, has_status)
+assert len(os.listdir("/proc/self/fd")) == before
+"""
+
+
+@node_case("the statuses of its functions, as shadow has them")
+def statuses(rig):
+    """0 an answer, 1 an unknown owner, 2 no connection, 3 another error."""
+    def expect(*wanted):
+        status, output, _ = rig.node.run(sys.executable, "-I", "-c", STATUSES, *(one.split()[0] for one in wanted))
+        equal((status, output.splitlines()), (0, list(wanted)), "answers")
+
+    rig.allocate("pod-1")
+    expect("kubelet/1 0 1 0", "kubelet/2 0 1 0", "pod-1/1 0 1 0", "alice/2 0 2 0", "bob/1 0 0 0", "nobody-at-all/1 1 0 0",
+           "kubelet/0 3 0 3", "kubelet/3 3 0 3")
+    rig.daemon.kill()
+    expect("kubelet/1 2 0 2", "pod-1/2 2 0 2", "alice/1 0 2 2", "bob/1 2 0 2")
+    rig.daemon.start()
+    rig.node.entry(line("kubelet", rig.node.start + 1), "alice:0x10:5")
+    rig.reload()
+    expect("kubelet/1 3 0 3", "alice/2 3 0 3")
+
+
 class Waiting(Process):
     """A process of a user in a new user namespace, whose maps newuidmap is to write."""
 
