@@ -21,7 +21,7 @@ static int prepare_for_pod(struct subidd_client *client, const struct call_kind 
 	r = client_add_string(client, parameters, "pod", pod);
 	if (r == 0)
 		r = call_new(client, kind, parameters, &call);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	call->pod = strdup(pod);
 	if (!call->pod)
@@ -110,7 +110,7 @@ static int prepare_lookup(struct subidd_client *client, uint32_t id, uint64_t at
 /* The blocking form; RET may be NULL. */
 static int run(struct subidd_call *call, struct subidd_result **ret)
 {
-	void *result;
+	void *result = NULL;
 	int r = call_run(call, &result);
 
 	if (r < 0)
@@ -131,7 +131,7 @@ static int start(struct subidd_call *call, subidd_result_callback callback, void
 int subidd_allocate(struct subidd_client *client, const struct subidd_request *request, size_t size,
 		    struct subidd_result **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_allocate(client, request, size, &call);
 
 	return r < 0 ? r : run(call, ret);
@@ -141,7 +141,7 @@ int subidd_start_allocate(struct subidd_client *client, const struct subidd_requ
 			  size_t size, subidd_result_callback callback, void *userdata,
 			  struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_allocate(client, request, size, &call);
 
 	return r < 0 ? r : start(call, callback, userdata, ret);
@@ -149,7 +149,7 @@ int subidd_start_allocate(struct subidd_client *client, const struct subidd_requ
 
 int subidd_release(struct subidd_client *client, const char *pod, struct subidd_result **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_simple(client, &release_kind, pod, &call);
 
 	return r < 0 ? r : run(call, ret);
@@ -158,7 +158,7 @@ int subidd_release(struct subidd_client *client, const char *pod, struct subidd_
 int subidd_start_release(struct subidd_client *client, const char *pod,
 			 subidd_result_callback callback, void *userdata, struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_simple(client, &release_kind, pod, &call);
 
 	return r < 0 ? r : start(call, callback, userdata, ret);
@@ -166,7 +166,7 @@ int subidd_start_release(struct subidd_client *client, const char *pod,
 
 int subidd_get(struct subidd_client *client, const char *pod, struct subidd_result **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_simple(client, &get_kind, pod, &call);
 
 	return r < 0 ? r : run(call, ret);
@@ -175,7 +175,7 @@ int subidd_get(struct subidd_client *client, const char *pod, struct subidd_resu
 int subidd_start_get(struct subidd_client *client, const char *pod, subidd_result_callback callback,
 		     void *userdata, struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_simple(client, &get_kind, pod, &call);
 
 	return r < 0 ? r : start(call, callback, userdata, ret);
@@ -184,7 +184,7 @@ int subidd_start_get(struct subidd_client *client, const char *pod, subidd_resul
 int subidd_bind(struct subidd_client *client, const char *pod, uint64_t pid,
 		struct subidd_result **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_bind(client, pod, pid, &call);
 
 	return r < 0 ? r : run(call, ret);
@@ -193,7 +193,7 @@ int subidd_bind(struct subidd_client *client, const char *pod, uint64_t pid,
 int subidd_start_bind(struct subidd_client *client, const char *pod, uint64_t pid,
 		      subidd_result_callback callback, void *userdata, struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_bind(client, pod, pid, &call);
 
 	return r < 0 ? r : start(call, callback, userdata, ret);
@@ -202,7 +202,7 @@ int subidd_start_bind(struct subidd_client *client, const char *pod, uint64_t pi
 int subidd_lookup_at(struct subidd_client *client, uint32_t id, uint64_t at,
 		     struct subidd_result **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_lookup(client, id, at, &call);
 
 	return r < 0 ? r : run(call, ret);
@@ -211,7 +211,7 @@ int subidd_lookup_at(struct subidd_client *client, uint32_t id, uint64_t at,
 int subidd_start_lookup(struct subidd_client *client, uint32_t id, uint64_t at,
 			subidd_result_callback callback, void *userdata, struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare_lookup(client, id, at, &call);
 
 	return r < 0 ? r : start(call, callback, userdata, ret);

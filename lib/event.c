@@ -151,7 +151,7 @@ static int start_events(struct subidd_client *client, const struct call_kind *ki
 			struct json_object *parameters, subidd_event_callback callback,
 			void *userdata, struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = call_new(client, kind, parameters, &call);
 
 	if (r < 0)

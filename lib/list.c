@@ -75,7 +75,7 @@ int subidd_start_list(struct subidd_client *client, const char *pool, enum subid
 		      subidd_allocation_callback callback, void *userdata, struct subidd_call **ret)
 {
 	_cleanup_(json_putp) struct json_object *parameters = NULL;
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r;
 
 	r = make_parameters(client, pool, state, &parameters);

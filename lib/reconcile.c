@@ -168,8 +168,8 @@ static int prepare(struct subidd_client *client, const struct subidd_reconcile_r
 int subidd_reconcile(struct subidd_client *client, const struct subidd_reconcile_request *request,
 		     size_t size, struct subidd_reconciliation **ret)
 {
-	struct subidd_call *call;
-	void *reconciliation;
+	struct subidd_call *call = NULL;
+	void *reconciliation = NULL;
 	int r;
 
 	r = prepare(client, request, size, &call);
@@ -189,7 +189,7 @@ int subidd_start_reconcile(struct subidd_client *client,
 			   subidd_reconciliation_callback callback, void *userdata,
 			   struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r = prepare(client, request, size, &call);
 
 	if (r < 0)

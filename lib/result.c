@@ -151,7 +151,7 @@ static void tell(const struct subidd_call *call, int r, void *result)
 
 #define KIND(name, its_fields)                                                                     \
 	{                                                                                          \
-		.method = ALLOCATOR_METHOD(name), .fields = its_fields,                            \
+		.method = ALLOCATOR_METHOD(name), .fields = (its_fields),                          \
 		.n_fields = ELEMENTS_OF(its_fields), .decode = make_result, .tell = tell,          \
 	}
 

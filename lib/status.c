@@ -203,8 +203,8 @@ static const struct call_kind reload_kind = {
 static int run(struct subidd_client *client, const struct call_kind *kind,
 	       struct subidd_status **ret)
 {
-	struct subidd_call *call;
-	void *status;
+	struct subidd_call *call = NULL;
+	void *status = NULL;
 	int r;
 
 	client_forget(client);
@@ -223,7 +223,7 @@ static int run(struct subidd_client *client, const struct call_kind *kind,
 static int start(struct subidd_client *client, const struct call_kind *kind,
 		 subidd_status_callback callback, void *userdata, struct subidd_call **ret)
 {
-	struct subidd_call *call;
+	struct subidd_call *call = NULL;
 	int r;
 
 	client_forget(client);

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <subidd.h>
 
-#define TIMEOUT (10 * 1000000) /* microseconds */
+#define TIMEOUT UINT64_C(10000000) /* microseconds */
 
 /* What whoever runs the node can do about a failure. */
 static const char *advice(const struct subidd_client *client, int error)
