@@ -54,6 +54,8 @@ void call_enter(struct subidd_call *call, struct call_list *list)
 	*(list->last ? &list->last->next : &list->first) = call;
 	list->last = call;
 	if (list == &client->calls) {
+		if (!client->unsent)
+			client->unsent = call;
 		call->n_skip = client->n_skip;
 		client->n_skip = 0;
 	}
@@ -73,7 +75,9 @@ void call_leave(struct subidd_call *call)
 	struct subidd_client *client = call->client;
 	bool is_awaited = !call->message.object && !call->is_answered;
 
-	if (call->list == &client->calls && client->fd >= 0)
+	if (client->unsent == call)
+		client->unsent = call->next;
+	if (call->list == &client->calls)
 		*(call->next ? &call->next->n_skip : &client->n_skip) += call->n_skip + is_awaited;
 	if (call->list)
 		unlink_call(call);

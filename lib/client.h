@@ -41,8 +41,8 @@ struct subidd_client {
 	uint64_t timeout;
 	struct frame_buffer in;
 	struct outgoing out;	       /* the message that is being sent */
-	bool is_deaf;		       /* the peer reads no more, but what it said may be read */
 	struct call_list calls;	       /* under way */
+	struct subidd_call *unsent;    /* the first of them whose message was not begun */
 	size_t n_skip;		       /* answers to drop after the last of them */
 	struct envelope_reply refusal; /* the last call's, if it was refused */
 	int error;		       /* the last call's, 0 if it did not fail */
@@ -51,6 +51,7 @@ struct subidd_client {
 	struct call_list failed; /* whose callbacks have to be told so */
 	bool is_due;		 /* is there something to be sent? */
 	uint64_t retry_at;	 /* when to connect again; 0: no need */
+	uint64_t earliest;	 /* no deadline of them is before this */
 	struct wakeup wakeup;
 	bool *is_gone; /* set to true when the client is freed; NULL outside of callbacks */
 };

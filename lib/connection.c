@@ -60,10 +60,7 @@ void client_disconnect(struct subidd_client *client)
 		wakeup_watch(&client->wakeup, client->fd, 0);
 	closep(&client->fd);
 	client->fd = -1;
-	client->is_deaf = false;
 	client->n_skip = 0;
-	for (struct subidd_call *call = client->calls.first; call; call = call->next)
-		call->n_skip = 0;
 	outgoing_done(&client->out);
 	frame_buffer_done(&client->in);
 }
@@ -77,8 +74,8 @@ bool client_is_in_use(const struct subidd_client *client)
 
 static bool is_usable(const struct subidd_client *client)
 {
-	return client->fd >= 0 && !client->out.object && !client->is_deaf &&
-	       frame_buffer_is_empty(&client->in) && transport_is_idle(client->fd);
+	return client->fd >= 0 && frame_buffer_is_empty(&client->in) &&
+	       transport_is_idle(client->fd);
 }
 
 int client_connect(struct subidd_client *client, uint64_t deadline)
@@ -100,29 +97,29 @@ int client_connect(struct subidd_client *client, uint64_t deadline)
 /* Goes on to the next message. Is there one? */
 static bool begin_message(struct subidd_client *client)
 {
-	struct subidd_call *call = client->calls.first;
+	struct subidd_call *call = client->unsent;
 
-	while (call && !call->message.object)
-		call = call->next;
 	if (!call)
 		return false;
+	client->unsent = call->next;
 	client->out = call->message;
 	call->message = (struct outgoing){};
 	return true;
 }
 
-/* Returns 0; -EAGAIN; or another negative errno. */
+/*
+ * Returns 0; -EAGAIN; or another negative errno. A peer that is gone may have said something before
+ * that, so this is left to be found by reading.
+ */
 static int send_some(struct subidd_client *client)
 {
 	struct outgoing *out = &client->out;
 	ssize_t n = transport_send(client->fd, out->text, out->size);
 
-	if (n < 0 && n != -ECONNRESET)
-		return (int)n;
-	if (n < 0) {
-		client->is_deaf = true;
+	if (n == -ECONNRESET)
 		n = (ssize_t)out->size;
-	}
+	if (n < 0)
+		return (int)n;
 	out->text += n;
 	out->size -= (size_t)n;
 	if (out->size == 0)
@@ -132,7 +129,7 @@ static int send_some(struct subidd_client *client)
 
 int client_flush(struct subidd_client *client)
 {
-	while (!client->is_deaf && (client->out.object || begin_message(client))) {
+	while (client->out.object || begin_message(client)) {
 		int r = send_some(client);
 
 		if (r < 0)

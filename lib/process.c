@@ -22,17 +22,27 @@ union item {
 	struct subidd_event event;
 };
 
-/* The moment at which there is something to do, whatever comes in until then. */
+/* Are started calls under way? Otherwise there is none, or that of an iterator. */
+static bool has_started(const struct subidd_client *client)
+{
+	return client->calls.first && client->calls.first->is_started;
+}
+
+/*
+ * The moment at which there is something to do, whatever comes in until then; or an earlier one,
+ * because the earliest of the deadlines is only looked for when it has passed.
+ */
 static uint64_t next_time(const struct subidd_client *client)
 {
-	uint64_t time = client->retry_at > 0 ? client->retry_at : UINT64_MAX;
-
-	if (client->is_due || client->failed.first)
+	if (client->failed.first)
 		return 0;
-	for (const struct subidd_call *call = client->calls.first; call; call = call->next)
-		if (call->deadline < time)
-			time = call->deadline;
-	return time;
+	if (!has_started(client))
+		return UINT64_MAX;
+	if (client->is_due)
+		return 0;
+	if (client->retry_at > 0 && client->retry_at < client->earliest)
+		return client->retry_at;
+	return client->earliest;
 }
 
 /* Tells the descriptor what to wait for. */
@@ -41,7 +51,7 @@ static void update_wakeup(struct subidd_client *client)
 	uint64_t time = next_time(client);
 	short events = 0;
 
-	if (client->fd >= 0 && client->calls.first)
+	if (client->fd >= 0 && has_started(client))
 		events = client_events(client);
 	if (client->fd >= 0 && wakeup_watch(&client->wakeup, client->fd, events) < 0 &&
 	    deadline_after(CONNECT_RETRY_USEC) < time)
@@ -234,16 +244,22 @@ static bool receive(struct subidd_client *client)
 	return true;
 }
 
+/* Has those fail whose time is over. */
 static void expire(struct subidd_client *client)
 {
-	uint64_t now = monotonic_now();
+	uint64_t now = monotonic_now(), earliest = UINT64_MAX;
 	struct subidd_call *next;
 
+	if (now < client->earliest)
+		return;
 	for (struct subidd_call *call = client->calls.first; call; call = next) {
 		next = call->next;
 		if (call->deadline <= now)
 			fail_call(call, -ETIMEDOUT, false);
+		else if (call->deadline < earliest)
+			earliest = call->deadline;
 	}
+	client->earliest = earliest;
 }
 
 static void send_calls(struct subidd_client *client)
@@ -268,18 +284,13 @@ static void send_calls(struct subidd_client *client)
 		fail_calls(client, r, false);
 }
 
-static bool is_blocking(const struct subidd_client *client)
-{
-	return client->calls.first && !client->calls.first->is_started;
-}
-
 int subidd_client_process(struct subidd_client *client)
 {
 	bool is_there = true;
 
 	if (client->is_gone)
 		return client_fail(client, -EBUSY, "a callback of this client is at work");
-	if (is_blocking(client))
+	if (client->calls.first && !has_started(client))
 		return client_fail(client, -EBUSY, "an iterator of this client is not at its end");
 	if (client_is_in_use(client))
 		is_there = receive(client);
@@ -300,11 +311,13 @@ int call_start(struct subidd_call *call, union call_callback callback, void *use
 
 	if (!callback.result)
 		return client_fail(client, -EINVAL, "callback is missing");
-	if (client->calls.last && (is_blocking(client) || client->calls.last->kind->is_live))
+	if (client->calls.last && (!has_started(client) || client->calls.last->kind->is_live))
 		return client_fail(client, -EBUSY, "an iterator of this client is not at its end");
 	call->callback = callback;
 	call->userdata = userdata;
 	call->is_started = true;
+	if (!client->calls.first || call->deadline < client->earliest)
+		client->earliest = call->deadline;
 	call_enter(take_ptr(own), &client->calls);
 	client->is_due = true;
 	update_wakeup(client);

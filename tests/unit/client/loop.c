@@ -33,6 +33,8 @@ void loop_begin_at(struct loop *loop, const char *path)
 
 void loop_end(struct loop *loop)
 {
+	if (loop->client)
+		assert_int_equal(subidd_client_get_poll_fd(loop->client), loop->fd);
 	subidd_client_free(loop->client);
 	closep(&loop->peer);
 	assert_string_equal(heard, "");
@@ -42,8 +44,12 @@ static bool is_due(struct loop *loop, int wait)
 {
 	struct pollfd fd = { .fd = loop->fd, .events = POLLIN };
 
-	assert_int_equal(subidd_client_get_poll_fd(loop->client), loop->fd);
 	return poll(&fd, 1, wait) == 1;
+}
+
+bool loop_is_quiet(struct loop *loop)
+{
+	return !is_due(loop, 0);
 }
 
 void loop_turn(struct loop *loop)
@@ -164,4 +170,34 @@ struct subidd_call *start_get(struct loop *loop, const char *name)
 			 0);
 	assert_non_null(call);
 	return call;
+}
+
+struct subidd_call *start_large(struct loop *loop, const char *name)
+{
+	static const char *pods[60000];
+	const struct subidd_reconcile_request request = { pods, ELEMENTS_OF(pods), NULL, false, 0 };
+	struct subidd_call *call = NULL;
+
+	for (size_t i = 0; i < ELEMENTS_OF(pods); i++)
+		pods[i] = "0123456789abcdef0123456789abcdef";
+	assert_int_equal(subidd_start_reconcile(loop->client, &request, sizeof(request),
+						hear_reconciliation, (void *)name, &call),
+			 0);
+	return call;
+}
+
+void loop_take(struct loop *loop, int n)
+{
+	static char buffer[1 << 16];
+
+	while (n > 0) {
+		ssize_t size = recv(loop->peer, buffer, sizeof(buffer), MSG_DONTWAIT);
+
+		if (size < 0) /* now there is room, and the client must know */
+			loop_turn(loop);
+		for (ssize_t i = 0; i < size; i++)
+			n -= !buffer[i];
+	}
+	assert_int_equal(n, 0);
+	assert_true(loop_is_silent(loop));
 }

@@ -29,6 +29,9 @@ void loop_begin_at(struct loop *loop, const char *path);
 /* Frees what is left. */
 void loop_end(struct loop *loop);
 
+/* Is there nothing to do now? */
+bool loop_is_quiet(struct loop *loop);
+
 /* Waits until there is something to do, and does it once. */
 void loop_turn(struct loop *loop);
 
@@ -71,6 +74,12 @@ void hear_event(struct subidd_client *client, int r, const struct subidd_event *
 
 /* Starts a Get of pod-1, whose callback is called NAME. */
 struct subidd_call *start_get(struct loop *loop, const char *name);
+
+/* Starts a Reconcile that is larger than what a socket holds. */
+struct subidd_call *start_large(struct loop *loop, const char *name);
+
+/* Reads N calls of any size as the peer, while the client has its turns. */
+void loop_take(struct loop *loop, int n);
 
 #define GET_CALL "{\"parameters\":{\"pod\":\"pod-1\"},\"method\":\"io.subidd.Allocator.Get\"}"
 #define NO_SUCH_POD                                                                                \

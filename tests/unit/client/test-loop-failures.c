@@ -45,6 +45,22 @@ static void test_time_limits(void **state)
 	loop_end(&loop);
 }
 
+static void test_two_time_limits(void **state)
+{
+	struct loop loop;
+
+	(void)state;
+	loop_begin(&loop);
+	subidd_client_set_timeout(loop.client, SHORT);
+	start_get(&loop, "a");
+	subidd_client_set_timeout(loop.client, 2 * SHORT);
+	start_get(&loop, "b");
+	while (!strstr(heard, "b"))
+		loop_turn(&loop);
+	expect_heard("a -110 b -110");
+	loop_end(&loop);
+}
+
 /* Where nobody waits for anything else, the connection is closed as after a blocking call. */
 static void test_the_last_one_takes_too_long(void **state)
 {
@@ -108,6 +124,67 @@ static void test_restarted(void **state)
 	SAY(&loop, GET_REPLY);
 	loop_turn(&loop);
 	expect_heard("f 0");
+	loop_end(&loop);
+	close(listener);
+	unlink(path);
+}
+
+/* What was answered before the end is not lost, even if the end is seen first. */
+static void test_answers_before_the_end(void **state)
+{
+	char told[sizeof(heard)] = "";
+	struct loop loop;
+
+	(void)state;
+	loop_begin(&loop);
+	for (int i = 0; i < 40; i++)
+		start_get(&loop, "a");
+	loop_turn(&loop);
+	for (int i = 0; i < 40; i++) {
+		SAY(&loop, GET_REPLY); /* together more than is read at once */
+		strcat(told, "a 0 ");
+	}
+	closep(&loop.peer);
+	loop.peer = -1;
+	start_get(&loop, "b");
+	loop_settle(&loop);
+	strcat(told, "b -104");
+	expect_heard(told);
+	loop_end(&loop);
+}
+
+/* A new connection begins with a call of its own, and not with the rest of another one. */
+static void test_half_sent(void **state)
+{
+	int listener = loop_listen(path, 4);
+	struct loop loop;
+
+	(void)state;
+	loop_begin_at(&loop, path);
+	for (int i = 0; i < 2; i++) {
+		struct subidd_call *call = start_large(&loop, "a");
+
+		loop_turn(&loop);
+		loop_accept(&loop, listener);
+		if (i == 0) {
+			subidd_call_free(call);
+		} else {
+			closep(&loop.peer);
+			loop.peer = -1;
+			loop_settle(&loop);
+			expect_heard("a -104");
+		}
+		assert_int_equal(subidd_client_get_fd(loop.client), -ENOTCONN);
+		start_get(&loop, "b");
+		loop_turn(&loop);
+		loop_accept(&loop, listener);
+		loop_expect(&loop, GET_CALL);
+		SAY(&loop, GET_REPLY);
+		loop_turn(&loop);
+		expect_heard("b 0");
+		closep(&loop.peer);
+		loop.peer = -1;
+	}
 	loop_end(&loop);
 	close(listener);
 	unlink(path);
@@ -248,8 +325,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CLIENT_TEST(test_time_limits),
+		CLIENT_TEST(test_two_time_limits),
 		CLIENT_TEST(test_the_last_one_takes_too_long),
 		CLIENT_TEST(test_restarted),
+		CLIENT_TEST(test_answers_before_the_end),
+		CLIENT_TEST(test_half_sent),
 		CLIENT_TEST(test_no_daemon),
 		CLIENT_TEST(test_a_full_backlog),
 		CLIENT_TEST(test_nonsense),

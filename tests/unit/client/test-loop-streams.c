@@ -108,6 +108,30 @@ static void test_monitor(void **state)
 	loop_end(&loop);
 }
 
+/* Once it has begun it may wait for an event longer than any call may take. */
+static void test_a_silent_monitor(void **state)
+{
+	struct loop loop, other;
+
+	(void)state;
+	loop_begin(&loop);
+	subidd_client_set_timeout(loop.client, 300000);
+	start_monitor(&loop, "it");
+	loop_turn(&loop);
+	SAY(&loop, EVENTS_REPLY(MORE, ""));
+	loop_turn(&loop);
+	expect_heard("it -11");
+	loop_begin(&other);
+	subidd_client_set_timeout(other.client, 300000);
+	start_get(&other, "other");
+	while (!heard[0])
+		loop_turn(&other);
+	loop_settle(&loop);
+	expect_heard("other -110");
+	loop_end(&other);
+	loop_end(&loop);
+}
+
 static void test_monitor_of_an_older_daemon(void **state)
 {
 	struct loop loop;
@@ -247,6 +271,7 @@ int main(void)
 		CLIENT_TEST(test_list),
 		CLIENT_TEST(test_history),
 		CLIENT_TEST(test_monitor),
+		CLIENT_TEST(test_a_silent_monitor),
 		CLIENT_TEST(test_monitor_of_an_older_daemon),
 		CLIENT_TEST(test_a_list_stops),
 		CLIENT_TEST(test_a_list_left_early),
