@@ -3,11 +3,11 @@
 """Other people's clients and servers of varlink against ours: foreign.py [--root FOLDER [--suite NAME]] [WORD...]
 
 Tried are the Go and the Python implementation of the varlink project, and varlinkctl of systemd 257 or newer,
-those of them that are installed. Debian 12 has only the first (varlink-go). The long form takes the others out
-of FOLDER, a Debian 13, which is made there first if there is none (root, debootstrap, 300 MB). --suite sid makes the newest one instead:
+those of them that are installed. Debian 12 has only the first (varlink-go), Debian 13 nearly all: tools/runtimes
+runs this test there as well. --root takes what is not Go's out of FOLDER, a Debian sid or of another suite, which
+debootstrap makes there first if there is none (root, 300 MB):
 
-    tests/varlink/foreign.py --root /var/tmp/trixie
-    tests/varlink/foreign.py --root /var/tmp/sid --suite sid
+    tests/varlink/foreign.py --root /var/tmp/sid
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def option(name, default=None):
     return value
 
 
-ROOT, SUITE = option("--root"), option("--suite", "trixie")
+ROOT, SUITE = option("--root"), option("--suite", "sid")
 ROOT = ROOT and pathlib.Path(ROOT).absolute()
 GO = "varlink-go-certification"
 
