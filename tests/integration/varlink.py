@@ -389,6 +389,15 @@ def one_flag(_, client):
     equal([a["pod"] for a in client.reply("List", more=True)[0]["allocations"]], ["a"])
 
 
+@daemon_case("descriptors that come with a call are let go, however many they are")
+def descriptors(daemon, client):
+    with open(daemon.scratch.path / "passed", "wb") as file:
+        for _ in range(20):
+            socket.send_fds(client.socket, [GET_INFO], [file.fileno()] * 250)
+            client.reply(f"{SERVICE}.GetInfo")
+        assert file.name not in daemon.files()
+
+
 @daemon_case("an upgrade is refused and the connection stays")
 def upgrade(_, client):
     client.send(encode("GetStatus", upgrade=True))
