@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Other people's clients and servers of varlink against ours: foreign.py [--root FOLDER [--suite NAME]] [WORD...]
 
-Tried are the Go and the Python implementation of the varlink project, and varlinkctl of systemd 257 or newer,
-those of them that are installed. Debian 12 has only the first (varlink-go), Debian 13 nearly all: tools/runtimes
+Tried are the Go and the Python implementation of the varlink project, asyncvarlink, and varlinkctl of systemd 257 or
+newer, those of them that are installed. Debian 12 has only the first (varlink-go), Debian 13 most: tools/runtimes
 runs this test there as well. --root takes what is not Go's out of FOLDER, a Debian sid or of another suite, which
 debootstrap makes there first if there is none (root, 300 MB):
 
@@ -52,7 +52,8 @@ def make_root():
                    stdout=subprocess.DEVNULL, check=True)
     # in sid alone
     subprocess.run(["chroot", ROOT, "apt-get", "install", "-q", "-y", "--no-install-recommends",
-                    "python3-varlink-tests"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+                    "python3-asyncvarlink", "python3-varlink-tests"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     (ROOT / "made").touch()
 
 
@@ -108,6 +109,11 @@ def own_python():
     return python(HERE / "python_walk.py")
 
 
+def own_async():
+    """The same on another library."""
+    return python(HERE / "async_walk.py", module="asyncvarlink", package="python3-asyncvarlink of Debian sid")
+
+
 def their_python():
     """Their walk on their library."""
     return python("-m", "varlink.tests.test_certification", module="varlink.tests.test_certification",
@@ -147,22 +153,27 @@ def at_go_server():
         equal((status, out, errors), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
 
 
-@case("a client on the Python implementation at our server")
-def python_client():
-    command, environment = own_python()
-    with server() as path:
-        done = subprocess.run([*command, "client", path], capture_output=True, text=True, env=environment,
-                              timeout=TIMEOUT, check=False)
-        equal((done.returncode, done.stdout), (0, "".join(f"{name}\n" for name in walk.NAMES[1:])), done.stderr)
+def python_cases(library, make_command):
+    """Our walk on a library of others, as client and as server."""
+    @case(f"a client on {library} at our server")
+    def client():
+        command, environment = make_command()
+        with server() as path:
+            done = subprocess.run([*command, "client", path], capture_output=True, text=True, env=environment,
+                                  timeout=TIMEOUT, check=False)
+            equal((done.returncode, done.stdout), (0, "".join(f"{name}\n" for name in walk.NAMES[1:])), done.stderr)
+
+    @case(f"our client at a server on {library}")
+    def at_server():
+        command, environment = make_command()
+        with folder() as path, running([*command, "server", path / "socket"], stdout=subprocess.PIPE,
+                                       env=environment) as process:
+            equal(process.stdout.readline(), "ready\n")
+            equal(run_client(path / "socket"), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
 
 
-@case("our client at a server on the Python implementation")
-def at_python_server():
-    command, environment = own_python()
-    with folder() as path, running([*command, "server", path / "socket"], stdout=subprocess.PIPE,
-                                   env=environment) as process:
-        equal(process.stdout.readline(), "ready\n")
-        equal(run_client(path / "socket"), (0, "".join(f"{name}\n" for name in walk.NAMES), ""))
+python_cases("the Python implementation", own_python)
+python_cases("asyncvarlink", own_async)
 
 
 @case("the Python implementation's own client at our server")
