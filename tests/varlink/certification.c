@@ -286,7 +286,7 @@ struct json_object *make_call(const struct step *step, const char *client_id,
 			      struct json_object *answer)
 {
 	_cleanup_(json_putp) struct json_object *taken = answer, *call = NULL;
-	struct json_object *parameters = make_parameters(step, client_id, answer);
+	struct json_object *parameters = make_parameters(step, client_id, taken);
 	char method[64];
 
 	snprintf(method, sizeof(method), CERTIFICATION ".%s", step->name);
