@@ -79,7 +79,7 @@ const struct verb allocate_verb = {
 		"  --pid PID            release the range when this process ends\n"
 		"  --start ID           record this range, for root\n" FORMAT_HELP "\n"
 		"Example:\n"
-		"  podman run $(subidctl allocate web -o podman) docker.io/library/nginx\n",
+		"  ids=$(subidctl allocate web -o podman) && podman run $ids docker.io/library/nginx\n",
 	.denied = "be root or named in AllowUsers= or AllowGroups= of subidd.conf",
 	.options = OPTION_BIT(OPTION_POOL) | OPTION_BIT(OPTION_COUNT) |
 		   OPTION_BIT(OPTION_NAMESPACE) | OPTION_BIT(OPTION_NAME) |

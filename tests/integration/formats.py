@@ -57,6 +57,10 @@ class World:
         """What it prints."""
         return self.host.run("subidctl", *words)[0]
 
+    def paste(self, pod, form, command):
+        """A container that is started by a command with $ids; none if there are no IDs."""
+        return self.host.container("sh", "-c", f"ids=$(subidctl show {pod} -o {form}) && exec {command}")
+
     def look(self, pid, wanted, pod):
         """The process has the pod's range and nothing else, and is the only one that was given any."""
         equal((maps_of(pid), self.host.mapped()), ((wanted, wanted), [pid]), pod)
@@ -78,9 +82,9 @@ def podman_case(runtime):
     """podman may use either."""
     @format_case(f"-o podman: podman run with {runtime}", "podman", "conmon", runtime)
     def run(world, pod, start, wanted):
-        command = f"exec podman --runtime {runtime} run --interactive --rm --name {pod} " \
-            f"$(subidctl show {pod} -o podman) --rootfs {world.host.rootfs(start)} cat"
-        with world.host.container("sh", "-c", command):
+        command = f"podman --runtime {runtime} run --interactive --rm --name {pod} $ids " \
+            f"--rootfs {world.host.rootfs(start)} cat"
+        with world.paste(pod, "podman", command):
             world.look(world.host.podman_pid(pod), wanted, pod)
 
 
@@ -93,36 +97,30 @@ def _():
     with World() as world, Containerd(world.host) as containerd:
         for pod, _, wanted in world.pods:
             # no cgroup need have a weight, and the image's files become the range's
-            command = "exec ctr run --rm --cpu-shares 0 --snapshotter native " \
-                f"$(subidctl show {pod} -o ctr) {IMAGE} {pod}"
-            with world.host.container("sh", "-c", command):
+            command = f"ctr run --rm --cpu-shares 0 --snapshotter native $ids {IMAGE} {pod}"
+            with world.paste(pod, "ctr", command):
                 world.look(containerd.pid(pod), wanted, pod)
 
 
-@format_case("-o nspawn: systemd-nspawn", "systemd-nspawn", own_cgroups=False)
-def _(world, pod, start, wanted):
-    command = "exec systemd-nspawn --quiet --register=no --keep-unit --console=pipe --link-journal=no " \
-        f"--resolv-conf=off --timezone=off $(subidctl show {pod} -o nspawn) " \
-        f"--directory={world.host.rootfs(start)} cat"
-    with world.host.container("sh", "-c", command):
-        world.look(world.host.mapped()[0], wanted, pod)
+def nspawn_case(form, option):
+    """It takes the plain range as well."""
+    @format_case(f"-o {form}: systemd-nspawn {option}", "systemd-nspawn", own_cgroups=False)
+    def run(world, pod, start, wanted):
+        command = "systemd-nspawn --quiet --register=no --keep-unit --console=pipe --link-journal=no " \
+            f"--resolv-conf=off --timezone=off {option} --directory={world.host.rootfs(start)} cat"
+        with world.paste(pod, form, command):
+            world.look(world.host.mapped()[0], wanted, pod)
 
 
-@format_case("-o range: systemd-nspawn as well", "systemd-nspawn", own_cgroups=False)
-def _(world, pod, start, wanted):
-    command = "exec systemd-nspawn --quiet --register=no --keep-unit --console=pipe --link-journal=no " \
-        f"--resolv-conf=off --timezone=off --private-users=$(subidctl show {pod} -o range) " \
-        f"--directory={world.host.rootfs(start)} cat"
-    with world.host.container("sh", "-c", command):
-        world.look(world.host.mapped()[0], wanted, pod)
+nspawn_case("nspawn", "$ids")
+nspawn_case("range", "--private-users=$ids")
 
 
 @format_case("-o unshare: unshare, and newuidmap that it calls", "unshare", "newuidmap", "newgidmap")
 def _(world, pod, start, wanted):
     for name in ("subuid", "subgid"):
         world.host.cover(f"/etc/{name}", f"root:{start}:{wanted.split()[2]}\n")
-    command = f"exec unshare --user $(subidctl show {pod} -o unshare) cat"
-    with world.host.container("sh", "-c", command) as container:
+    with world.paste(pod, "unshare", "unshare --user $ids cat") as container:
         world.look(container.process.pid, wanted, pod)
 
 
@@ -214,14 +212,26 @@ def paste(folder, shell, form, text, environment, pod):
     equal(done.stdout.splitlines(), words * 2, f"{form} through {' '.join(shell)}")
 
 
+@case("where there is no range nothing is started", needs_root=True)
+def _():
+    need_program("podman")
+    with World() as world:
+        root = world.host.rootfs()
+        for status, ask in ((1, "allocate other --count 524288"), (1, "show other"), (3, "--socket /x show other")):
+            command = f"ids=$(subidctl {ask} -o podman) && podman run $ids --rootfs {root} true"
+            output, errors = world.host.run("sh", "-c", command, status=status)
+            assert not output and errors.startswith("subidctl: ") and errors.count("\n") == 1, errors
+        equal(world.host.run("podman", "ps", "--all", "--quiet")[0], "", "containers")
+
+
 @case("the range of a container that is killed and never deleted comes free", needs_root=True, is_slow=True)
 def _():
     need_program("podman", "conmon", "crun")
     with World() as world:
         pod, start, wanted = world.pods[0]
-        command = f"exec podman --runtime crun run --interactive --name {pod} " \
-            f"$(subidctl show {pod} -o podman) --rootfs {world.host.rootfs(start)} cat"
-        container = world.host.container("sh", "-c", command)
+        command = f"podman --runtime crun run --interactive --name {pod} $ids " \
+            f"--rootfs {world.host.rootfs(start)} cat"
+        container = world.paste(pod, "podman", command)
         pid = world.host.podman_pid(pod)
         world.look(pid, wanted, pod)
         world.subidctl("bind", pod, str(pid))
