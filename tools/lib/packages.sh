@@ -10,8 +10,8 @@ TEST_PACKAGES=(clang clang-format libcmocka-dev scdoc shellcheck strace systemd 
 	busybox-static containerd crun podman runc uidmap varlink-go)
 # In the root filesystem of tools/runtimes: what is tested, and what our own programs are linked with.
 # shellcheck disable=SC2034
-RUNTIMES_PACKAGES=(busybox-static containerd crun podman python3 python3-varlink runc systemd-container uidmap
-	varlink-go libinih1 libjson-c5 libsqlite3-0 libsystemd0 libyaml-0-2)
+RUNTIMES_PACKAGES=(binutils busybox-static containerd crun podman python3 python3-varlink runc strace
+	systemd-container uidmap varlink-go libinih1 libjson-c5 libsqlite3-0 libsystemd0 libyaml-0-2)
 # shellcheck disable=SC2034
 FUZZ_PACKAGES=(clang libclang-rt-14-dev libcmocka-dev)
 # shellcheck disable=SC2034
