@@ -18,9 +18,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define HOOK_EXTENTS_MAX 64 /* fewer than the kernel takes */
+
 /* What a user namespace maps. */
 struct hook_mappings {
-	struct subidd_mapping uids[4], gids[4];
+	struct subidd_mapping uids[HOOK_EXTENTS_MAX], gids[HOOK_EXTENTS_MAX];
 	size_t n_uids, n_gids;
 };
 
