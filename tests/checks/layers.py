@@ -36,6 +36,9 @@ LAYERS = {
     "runtime/subid": ["common", "proto/frame", "proto/json.h", "proto/scan", "lib/transport", "daemon/core",
                       "daemon/node", "<shadow/"],
     "runtime": ["common", "lib/subidd"],
+    "runtime/hook": ["common", "lib/subidd", "<json-c/", "daemon/core/allocation.h", "daemon/core/idmap.h",
+                     "daemon/core/pool.h", "daemon/core/range.h", "daemon/node/file.h"],
+    "runtime/hook-main": ["common", "lib/subidd", "runtime/hook", "<systemd/"],
 }
 
 # What a symbol of somebody else's library begins with, and the header that brings it.
@@ -55,7 +58,8 @@ PURE_SYMBOLS = re.compile(r"""
 
 # The libraries that the finished files may name.
 LINKED = {"cli/subidctl": {"libsubidd", "libc"}, "lib/libsubidd.so": {"libjson-c", "libc"},
-          "runtime/libsubid_subidd.so": {"libinih", "libc"}}
+          "runtime/libsubid_subidd.so": {"libinih", "libc"},
+          "runtime/subidd-oci-hook": {"libjson-c", "libsystemd", "libc"}}
 SANITIZERS = {"libasan", "libubsan", "libgcc_s", "libm"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(<[^>]*>|"[^"]*")', re.MULTILINE)
