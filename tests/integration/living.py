@@ -21,6 +21,7 @@ from harness import UNIT, Daemon, Scratch, Skip, case, equal
 SMALL = ("units", 10000, 8, 109)
 STARTED = ("started", 15000, 8, 125)
 RUNTIMES = ("runtimes", 16000, 8, 375)
+HOOKS = ("hooks", 19000, 8, 500)
 LARGE = ("model", 57200, 1600, 5)
 PASS_GAP = 1_000_000  # us between the two passes that end a draining
 held, slots_lock = [], threading.Lock()
