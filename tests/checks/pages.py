@@ -7,6 +7,7 @@ import checks
 
 DAEMON = "daemon/subidd"
 CLIENT = "cli/subidctl"
+HOOK = "runtime/subidd-oci-hook"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -117,6 +118,11 @@ def main():
     if text is not None:
         results.report("subidd.8 names every option",
                        differences(options_of(section(page("subidd.8"), "OPTIONS")),
+                                   options_of(text)))
+    text = help_of(results, "subidd-oci-hook.8", HOOK)
+    if text is not None:
+        results.report("subidd-oci-hook.8 names every option",
+                       differences(options_of(section(page("subidd-oci-hook.8"), "OPTIONS")),
                                    options_of(text)))
     check_verbs(results)
     results.planted("a function that the page declares otherwise", differences(
