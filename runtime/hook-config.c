@@ -136,7 +136,7 @@ int config_id(const struct json_object *config, char **ret, struct hook_failure 
 				 "the configuration does not tell the container's ID: neither "
 				 "linux.cgroupsPath ends in libpod-ID nor is a file of "
 				 "..." CONTAINERS "ID" USERDATA
-				 " mounted; is it podman that asks?");
+				 " mounted; if it is not podman that asks, tell it with --id");
 	id = strndup(found, ID_LENGTH);
 	if (!id)
 		return hook_fail(failure, -ENOMEM, "out of memory");

@@ -19,6 +19,7 @@ DEFINE_CLEANUP(struct subidd_client *, subidd_client_free)
 struct hook {
 	const char *stage;
 	const char *run_dir; /* of the root filesystems */
+	const char *id;	     /* of the container, for precreate; NULL: the configuration tells it */
 	struct subidd_client *client;
 	struct hook_failure failure;
 };

@@ -25,22 +25,21 @@ static const struct stage {
 };
 
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 's' },
-	{ "run-dir", required_argument, NULL, 'r' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' },
-	{},
+	{ "socket", required_argument, NULL, 's' }, { "run-dir", required_argument, NULL, 'r' },
+	{ "id", required_argument, NULL, 'i' },	    { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },	    {},
 };
 
 struct command {
 	const char *socket;
 	const char *run_dir;
+	const char *id;
 	const struct stage *stage; /* NULL: there is nothing to do */
 };
 
 static void print_help(void)
 {
-	puts("Usage: " NAME " [--socket PATH] [--run-dir DIR] STAGE\n"
+	puts("Usage: " NAME " [--socket PATH] [--run-dir DIR] [--id ID] STAGE\n"
 	     "\n"
 	     "An OCI hook, to be called by container runtimes: gives containers ranges of subidd's.\n"
 	     "\n"
@@ -52,6 +51,7 @@ static void print_help(void)
 	     "Options:\n"
 	     "  --socket PATH  the daemon's socket, else " SUBIDD_SOCKET_PATH "\n"
 	     "  --run-dir DIR  where root filesystems are mounted, else " RUN_DIR "\n"
+	     "  --id ID        the container's ID at precreate, where its configuration does not tell it\n"
 	     "  -h, --help     this text\n"
 	     "  --version      the version\n"
 	     "\n"
@@ -91,6 +91,9 @@ static int parse(int argc, char **argv, struct command *command)
 		case 'r':
 			command->run_dir = optarg;
 			break;
+		case 'i':
+			command->id = optarg;
+			break;
 		case 'h':
 			print_help();
 			return STATUS_DONE;
@@ -129,7 +132,9 @@ static int run_stage(const struct stage *stage, struct subidd_client *client, st
 
 static int run(const struct command *command)
 {
-	struct hook hook = { .stage = command->stage->name, .run_dir = command->run_dir };
+	struct hook hook = { .stage = command->stage->name,
+			     .run_dir = command->run_dir,
+			     .id = command->id };
 	_cleanup_(subidd_client_freep) struct subidd_client *client = NULL;
 	int r = subidd_client_new(&client, command->socket);
 

@@ -32,6 +32,17 @@ static void grant_done(struct grant *grant)
 	subidd_result_free(grant->result);
 }
 
+/* Whoever calls this by hand may tell the ID. */
+static int find_id(struct grant *grant)
+{
+	struct hook *hook = grant->hook;
+
+	if (!hook->id)
+		return config_id(grant->config, &grant->id, &hook->failure);
+	grant->id = strdup(hook->id);
+	return grant->id ? 0 : hook_fail(&hook->failure, -ENOMEM, "out of memory");
+}
+
 /* All that can be refused by the configuration alone. Returns 1; 0 if it asks for nothing. */
 static int read_config(struct grant *grant)
 {
@@ -50,7 +61,7 @@ static int read_config(struct grant *grant)
 		return hook_fail(failure, -EPERM,
 				 "only root can start containers with this annotation");
 	if ((r = config_check_user_namespace(grant->config, failure)) < 0 ||
-	    (r = config_id(grant->config, &grant->id, failure)) < 0 ||
+	    (r = find_id(grant)) < 0 ||
 	    (r = subject_find(grant->id, annotations, &grant->subject, failure)) < 0 ||
 	    (r = config_user(grant->config, &grant->user, &grant->groups, failure)) < 0 ||
 	    (r = config_root(grant->config, &root, failure)) < 0 ||

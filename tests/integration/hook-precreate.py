@@ -24,7 +24,7 @@ class Container:
     """A configuration as podman would ask with, and a root filesystem for it."""
 
     def __init__(self, rig, mode="auto", **annotations):
-        self.rig, self.config = rig, copy.deepcopy(CONFIG)
+        self.rig, self.config, self.options = rig, copy.deepcopy(CONFIG), ()
         self.root = rig.scratch.path / "rootfs"
         self.root.mkdir(exist_ok=True)
         self.userdata = rig.scratch.path / f"overlay-containers/{ID}/userdata"
@@ -50,7 +50,7 @@ class Container:
 
     def run(self):
         """What the hook makes of it. The mount goes with the namespace in which it was made."""
-        return json.loads(self.rig.run("precreate", self.config, wrap=("unshare", "--mount")))
+        return json.loads(self.rig.run("precreate", self.config, *self.options, wrap=("unshare", "--mount")))
 
     def refuse(self, *words, **options):
         """It must be refused, and nothing may be left."""
@@ -326,6 +326,17 @@ def swept(rig):
         (rig.run_dir / pod / "pod").write_text(pod, encoding="ascii")
     Container(rig).run()
     equal(sorted(path.name for path in rig.run_dir.iterdir()), sorted(["lives", ID]))
+
+
+@precreate_case("who is not podman tells the ID")
+def told_id(rig):
+    container = Container(rig)
+    container.config["linux"].pop("cgroupsPath")
+    container.config["mounts"] = []
+    container.refuse("--id")
+    container.options = ("--id", "web")
+    equal(container.run()["root"]["path"], str(rig.run_dir / "web/rootfs"))
+    equal([one["pod"] for one in rig.client.list(state="active")], ["web"])
 
 
 @case("bad usage")

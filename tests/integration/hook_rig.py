@@ -47,10 +47,10 @@ class HookRig(Rig):
         """The first ID of a unit of the pool."""
         return self.start + unit * UNIT
 
-    def run(self, stage, document, socket=None, **options):
+    def run(self, stage, document, *more, socket=None, **options):
         """Runs a stage."""
         return run_hook(stage, document, "--socket", socket or self.scratch.socket, "--run-dir", self.run_dir,
-                        **options)
+                        *more, **options)
 
     def oci_state(self, name, pid, annotations=None):
         """The state of a container, over several lines as crun prints it."""
