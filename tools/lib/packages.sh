@@ -6,7 +6,7 @@
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config
 	libsystemd-dev libsqlite3-dev libjson-c-dev libinih-dev libyaml-dev libsubid-dev)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(clang clang-format libcmocka-dev scdoc shellcheck strace systemd systemd-container
+TEST_PACKAGES=(clang clang-format jq libcmocka-dev scdoc shellcheck strace systemd systemd-container
 	busybox-static containerd crun podman runc uidmap varlink-go)
 # In the root filesystem of tools/runtimes: what is tested, and what our own programs are linked with.
 # shellcheck disable=SC2034
