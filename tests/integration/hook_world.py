@@ -66,9 +66,9 @@ class World:
             file["hook"] = self.hook(file["hook"]["args"][-1])
             self.host.write(f"oci/hooks.d/{name}.json", json.dumps(file))
 
-    def podman(self, *words, root=None):
+    def podman(self, *words, root=None, runtime="runc"):
         """The words of `podman run`, interactive, of a root filesystem of host root's, with cat(1)."""
-        return ["podman", "--runtime", "runc", "run", "--interactive", *words, "--rootfs",
+        return ["podman", "--runtime", runtime, "run", "--interactive", *words, "--rootfs",
                 root or self.host.rootfs(), "cat"]
 
     def image(self):
