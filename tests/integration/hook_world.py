@@ -9,6 +9,11 @@ from hook_rig import HOOK, HookRig
 from runtimes import Host
 
 BUILD = pathlib.Path(SUBIDD).resolve().parents[1]
+BASE_SPEC = """
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+base_runtime_spec = "{path}"
+"""
 PODMAN_HOOKS = ("50-subidd", "51-subidd-check", "52-subidd-release")
 
 
@@ -65,6 +70,14 @@ class World:
             file = json.loads(text)
             file["hook"] = self.hook(file["hook"]["args"][-1])
             self.host.write(f"oci/hooks.d/{name}.json", json.dumps(file))
+
+    def base_spec(self):
+        """The configuration of containerd's CRI, in which what it starts begins with the hook in it."""
+        spec = json.loads(self.host.run("ctr", "oci", "spec")[0])
+        spec["hooks"] = {stage: [self.hook(stage)] for stage in ("createRuntime", "poststop")}
+        path = self.host.folder / "base-spec.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        return BASE_SPEC.format(path=path)
 
     def podman(self, *words, root=None, runtime="runc"):
         """The words of `podman run`, interactive, of a root filesystem of host root's, with cat(1)."""

@@ -121,7 +121,8 @@ class Cri(Containerd):
 
     command = ("sleep", "1000000")
 
-    def __init__(self, host):
+    def __init__(self, host, config=""):
+        """CONFIG is of the plugin's own: more sections of the configuration."""
         need_program("containerd")
         text = subprocess.run(["containerd", "--version"], stdout=subprocess.PIPE, text=True, check=True,
                               env={"PATH": PATH}).stdout
@@ -134,7 +135,7 @@ class Cri(Containerd):
         for name in ("nothing", "loopback"):
             (folder / name).write_text(PLUGIN, encoding="utf-8")
             (folder / name).chmod(0o755)
-        super().__init__(host, "k8s.io", CONFIG.format(image=IMAGE, folder=host.folder))
+        super().__init__(host, "k8s.io", CONFIG.format(image=IMAGE, folder=host.folder) + config)
         self.path = f"/proc/{host.keeper.pid}/root{SOCKET}"
 
     def call(self, method, fields, value):
