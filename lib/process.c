@@ -230,7 +230,7 @@ static bool receive(struct subidd_client *client)
 
 	r = transport_receive(client->fd, &client->in);
 	while (r == 0) {
-		if (!client_is_in_use(client))
+		if (!has_started(client) || !client_is_in_use(client))
 			return true;
 		r = frame_buffer_next(&client->in, &text, &length);
 		if (r == 0)
@@ -250,7 +250,7 @@ static void expire(struct subidd_client *client)
 	uint64_t now = monotonic_now(), earliest = UINT64_MAX;
 	struct subidd_call *next;
 
-	if (now < client->earliest)
+	if (now < client->earliest || !has_started(client))
 		return;
 	for (struct subidd_call *call = client->calls.first; call; call = next) {
 		next = call->next;
@@ -268,7 +268,7 @@ static void send_calls(struct subidd_client *client)
 
 	client->is_due = false;
 	client->retry_at = 0;
-	if (!client->calls.first)
+	if (!has_started(client))
 		return;
 	r = client_connect(client, TRANSPORT_NO_WAIT);
 	if (r == -EAGAIN) {

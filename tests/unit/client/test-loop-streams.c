@@ -265,6 +265,46 @@ static void test_nonsense(void **state)
 	}
 }
 
+static struct subidd_iterator *iterator;
+
+static void open_list(struct subidd_client *client, int error, struct subidd_result *result,
+		      void *userdata)
+{
+	hear_result(client, error, result, userdata);
+	assert_int_equal(subidd_list(client, NULL, SUBIDD_STATE_ANY, &iterator), 0);
+}
+
+/* The last callback may wait for answers: those of its iterator are left to that one. */
+static void test_an_iterator_in_a_callback(void **state)
+{
+	static const char both[] = LIST_REPLY(MORE) "\0" LIST_REPLY("");
+	const struct peer_reply replies[] = { REPLY(GET_REPLY), REPLY(both), REPLY(GET_REPLY) };
+	const struct subidd_allocation *allocation;
+	struct peer peer;
+	struct loop loop = { .client = peer_start(&peer, replies, 3), .peer = -1 };
+
+	(void)state;
+	heard[0] = 0;
+	loop.fd = subidd_client_get_poll_fd(loop.client);
+	assert_int_equal(subidd_start_get(loop.client, "pod-1", open_list, (void *)"a", NULL), 0);
+	while (!heard[0])
+		loop_turn(&loop);
+	expect_heard("a 0");
+	assert_true(loop_is_quiet(&loop));
+	assert_int_equal(subidd_client_process(loop.client), -EBUSY);
+	assert_int_equal(subidd_iterator_next(iterator, &allocation), 1);
+	assert_int_equal(subidd_iterator_next(iterator, &allocation), 1);
+	assert_int_equal(subidd_iterator_next(iterator, &allocation), 0);
+	subidd_iterator_free(iterator);
+	start_get(&loop, "b");
+	while (!heard[0])
+		loop_turn(&loop);
+	expect_heard("b 0");
+	peer_stop(&peer, loop.client);
+	assert_int_equal(peer.n_calls, 3);
+	peer_done(&peer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +317,7 @@ int main(void)
 		CLIENT_TEST(test_a_list_left_early),
 		CLIENT_TEST(test_free_the_client_in_a_callback),
 		CLIENT_TEST(test_nonsense),
+		CLIENT_TEST(test_an_iterator_in_a_callback),
 	};
 
 	return cmocka_run_group_tests_name("client loop streams", tests, NULL, NULL);
