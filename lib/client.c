@@ -63,12 +63,14 @@ struct subidd_client *subidd_client_free(struct subidd_client *client)
 		return NULL;
 	if (client->is_gone)
 		*client->is_gone = true;
+	/* before the connection is taken out of it: that a child of fork(2) shares it with its
+	 * parent */
+	wakeup_done(&client->wakeup);
 	while (client->calls.first)
 		call_free(client->calls.first);
 	while (client->failed.first)
 		call_free(client->failed.first);
 	client_disconnect(client);
-	wakeup_done(&client->wakeup);
 	envelope_reply_done(&client->refusal);
 	free(client->message);
 	free(client->path);

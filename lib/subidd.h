@@ -10,8 +10,9 @@
  * subidd_start_...(), for programs with an event loop of their own, never do. The library reads no
  * environment, logs nothing, raises no signal, makes no thread and keeps no global state. A client,
  * its calls and its iterators may be used in any thread, but in one at a time; clients do not know
- * of each other. A result belongs to the caller, needs its client no longer, and follows the same
- * rule.
+ * of each other. A child of fork(2) may free its copy of a client, with its iterators before it,
+ * and do nothing else with them. A result belongs to the caller, needs its client no longer, and
+ * follows the same rule.
  *
  * Units: IDs are host UIDs and GIDs alike, ranges are a first ID and a number of IDs, times are
  * microseconds since the epoch (UTC). Strings are UTF-8 and end with a NUL byte.

@@ -4,6 +4,8 @@
 
 #include "loop.h"
 
+#include <sys/wait.h>
+
 /* What is freed before it was sent is never sent. */
 static void test_free_before_sending(void **state)
 {
@@ -197,6 +199,32 @@ static void test_free_the_client_in_a_callback(void **state)
 	}
 }
 
+/* A child has copies of all descriptors, and leaves its parent what it waits for. */
+static void test_free_the_client_in_a_child(void **state)
+{
+	struct loop loop;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	loop_begin(&loop);
+	start_get(&loop, "a");
+	loop_turn(&loop);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		subidd_client_free(loop.client);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	SAY(&loop, GET_REPLY);
+	assert_false(loop_is_quiet(&loop));
+	loop_turn(&loop);
+	expect_heard("a 0");
+	loop_end(&loop);
+}
+
 /* Freeing the client calls nobody back, whatever its calls have come to. */
 static void test_free_the_client(void **state)
 {
@@ -221,6 +249,7 @@ int main(void)
 		CLIENT_TEST(test_free_a_half_sent_call),
 		CLIENT_TEST(test_free_in_a_callback),
 		CLIENT_TEST(test_free_the_client_in_a_callback),
+		CLIENT_TEST(test_free_the_client_in_a_child),
 		CLIENT_TEST(test_free_the_client),
 	};
 
