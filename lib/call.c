@@ -77,6 +77,8 @@ void call_leave(struct subidd_call *call)
 
 	if (client->unsent == call)
 		client->unsent = call->next;
+	if (is_awaited && call->kind->is_live)
+		client->is_blocked = true;
 	if (call->list == &client->calls)
 		*(call->next ? &call->next->n_skip : &client->n_skip) += call->n_skip + is_awaited;
 	if (call->list)

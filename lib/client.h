@@ -49,9 +49,10 @@ struct subidd_client {
 	char *message;		       /* NULL where there was no memory for one */
 	/* of started calls */
 	struct call_list failed; /* whose callbacks have to be told so */
-	bool is_due;		 /* is there something to be sent? */
-	uint64_t retry_at;	 /* when to connect again; 0: no need */
-	uint64_t earliest;	 /* no deadline of them is before this */
+	bool is_blocked;   /* by a monitor that was given up: no more goes over the connection */
+	bool is_due;	   /* is there something to be sent? */
+	uint64_t retry_at; /* when to connect again; 0: no need */
+	uint64_t earliest; /* no deadline of them is before this */
 	struct wakeup wakeup;
 	bool *is_gone; /* set to true when the client is freed; NULL outside of callbacks */
 };

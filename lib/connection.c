@@ -61,6 +61,7 @@ void client_disconnect(struct subidd_client *client)
 	closep(&client->fd);
 	client->fd = -1;
 	client->n_skip = 0;
+	client->is_blocked = false;
 	outgoing_done(&client->out);
 	frame_buffer_done(&client->in);
 }
@@ -99,7 +100,7 @@ static bool begin_message(struct subidd_client *client)
 {
 	struct subidd_call *call = client->unsent;
 
-	if (!call)
+	if (!call || client->is_blocked)
 		return false;
 	client->unsent = call->next;
 	client->out = call->message;

@@ -29,6 +29,21 @@ static bool has_started(const struct subidd_client *client)
 }
 
 /*
+ * A monitor that was given up would be answered for ever: once none before it waits for an answer,
+ * the connection is closed, and the calls behind it go over another one.
+ */
+static bool must_unblock(const struct subidd_client *client)
+{
+	return client->is_blocked && client->calls.first->message.object;
+}
+
+static void unblock(struct subidd_client *client)
+{
+	client_disconnect(client);
+	client->calls.first->n_skip = 0;
+}
+
+/*
  * The moment at which there is something to do, whatever comes in until then; or an earlier one,
  * because the earliest of the deadlines is only looked for when it has passed.
  */
@@ -38,7 +53,7 @@ static uint64_t next_time(const struct subidd_client *client)
 		return 0;
 	if (!has_started(client))
 		return UINT64_MAX;
-	if (client->is_due)
+	if (client->is_due || must_unblock(client))
 		return 0;
 	if (client->retry_at > 0 && client->retry_at < client->earliest)
 		return client->retry_at;
@@ -270,6 +285,8 @@ static void send_calls(struct subidd_client *client)
 	client->retry_at = 0;
 	if (!has_started(client))
 		return;
+	if (must_unblock(client))
+		unblock(client);
 	r = client_connect(client, TRANSPORT_NO_WAIT);
 	if (r == -EAGAIN) {
 		client->retry_at = deadline_after(CONNECT_RETRY_USEC);

@@ -199,6 +199,53 @@ static void test_free_the_client_in_a_callback(void **state)
 	}
 }
 
+/*
+ * A monitor that was given up behind a call is never answered for the last time: what comes after
+ * it goes over a new connection once that call has its answer, or is given up as well.
+ */
+static void start_behind_a_freed_monitor(bool is_freed)
+{
+	static const char path[] = "/tmp/subidd-loop-freed";
+	struct subidd_call *first, *monitor = NULL;
+	struct loop loop;
+	int listener;
+
+	unlink(path);
+	listener = loop_listen(path, 2);
+	loop_begin_at(&loop, path);
+	first = start_get(&loop, "a");
+	assert_int_equal(subidd_start_monitor(loop.client, hear_event, (void *)"it", &monitor), 0);
+	loop_turn(&loop);
+	loop_accept(&loop, listener);
+	subidd_call_free(monitor);
+	start_get(&loop, "b");
+	loop_turn(&loop);
+	loop_take(&loop, 2); /* of the first call and the monitor, and no more */
+	assert_true(loop_is_quiet(&loop));
+	if (is_freed)
+		subidd_call_free(first);
+	else
+		SAY(&loop, GET_REPLY);
+	assert_false(loop_is_quiet(&loop));
+	loop_turn(&loop);
+	expect_heard(is_freed ? "" : "a 0");
+	loop_accept(&loop, listener);
+	loop_expect(&loop, GET_CALL);
+	SAY(&loop, NO_SUCH_POD);
+	loop_turn(&loop);
+	expect_heard("b -2");
+	loop_end(&loop);
+	close(listener);
+	unlink(path);
+}
+
+static void test_start_behind_a_freed_monitor(void **state)
+{
+	(void)state;
+	start_behind_a_freed_monitor(false);
+	start_behind_a_freed_monitor(true);
+}
+
 /* A child has copies of all descriptors, and leaves its parent what it waits for. */
 static void test_free_the_client_in_a_child(void **state)
 {
@@ -249,6 +296,7 @@ int main(void)
 		CLIENT_TEST(test_free_a_half_sent_call),
 		CLIENT_TEST(test_free_in_a_callback),
 		CLIENT_TEST(test_free_the_client_in_a_callback),
+		CLIENT_TEST(test_start_behind_a_freed_monitor),
 		CLIENT_TEST(test_free_the_client_in_a_child),
 		CLIENT_TEST(test_free_the_client),
 	};
