@@ -110,8 +110,8 @@ static const struct claim *find_claim(const struct allocator *allocator,
 }
 
 /*
- * Is anything in the way? Nothing but the pod's own row tells that a restored database knows who
- * lives in the range; what lives in a range of the pod's that drains is the pod's.
+ * Is anything in the way? What lives in a range of the pod's that drains is the pod's, unless
+ * another pod may have got it since the backup was made that was restored.
  */
 static int check_taken(struct allocator *allocator, const struct allocate_request *request,
 		       const struct subject *subject, struct id_range range, bool is_own,
@@ -119,14 +119,15 @@ static int check_taken(struct allocator *allocator, const struct allocate_reques
 {
 	struct search search = { request->pod, allocator_wait(allocator, request->now),
 				 ret_refusal };
+	bool is_known = is_own && !derived_is_in_doubt(&allocator->derived, &subject->own);
 	const struct claim *claim;
 	int r = store_each_in(allocator->store, range, look, &search);
 
 	if (r != 0)
 		return r < 0 ? allocator_failed(allocator, r) : r;
-	claim = find_claim(allocator, request, is_own && subject->own.state == ALLOCATION_DRAINING,
-			   range);
-	if (!claim && (is_own || !allocator->derived.restored.is_unproven))
+	claim = find_claim(allocator, request,
+			   is_known && subject->own.state == ALLOCATION_DRAINING, range);
+	if (!claim && (is_known || !allocator->derived.restored.is_unproven))
 		return 0;
 	ret_refusal->range = claim ? claim->range : range;
 	ret_refusal->pid = claim ? claim->pid : 0;
