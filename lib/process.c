@@ -91,6 +91,13 @@ static void fail_calls(struct subidd_client *client, int error, bool is_connecti
 		fail_call(client->calls.first, error, is_connecting);
 }
 
+/* What has come is no reply: that is the failure of the call that it was for. */
+static void fail_reply(struct subidd_client *client, int error)
+{
+	fail_call(client->calls.first, error, false);
+	fail_calls(client, -ECONNRESET, false);
+}
+
 static bool tell(struct subidd_call *call, int r, void *result)
 {
 	struct subidd_client *client = call->client;
@@ -219,8 +226,7 @@ static bool take_message(struct subidd_client *client, const char *text, size_t 
 
 	r = client_parse_reply(text, length, &reply);
 	if (r < 0) {
-		fail_call(call, r, false);
-		fail_calls(client, -ECONNRESET, false);
+		fail_reply(client, r);
 		return true;
 	}
 	if (call->n_skip > 0)
@@ -254,7 +260,9 @@ static bool receive(struct subidd_client *client)
 			return false;
 		r = r > 0 ? 0 : r;
 	}
-	if (r != -EAGAIN)
+	if (r == -EMSGSIZE)
+		fail_reply(client, r);
+	else if (r != -EAGAIN)
 		fail_calls(client, r, false);
 	return true;
 }

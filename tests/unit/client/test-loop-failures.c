@@ -306,6 +306,26 @@ static void test_two_replies_to_one_call(void **state)
 	unlink(path);
 }
 
+/* One that is too long is that of the first of them, and the others lose their connection. */
+static void test_a_reply_that_is_too_long(void **state)
+{
+	static char piece[65536];
+	struct loop loop;
+
+	(void)state;
+	memset(piece, ' ', sizeof(piece));
+	loop_begin(&loop);
+	start_get(&loop, "a");
+	start_get(&loop, "b");
+	loop_turn(&loop);
+	for (size_t n = 0; n <= 16 * 1024 * 1024 && !heard[0]; n += sizeof(piece)) {
+		loop_say(&loop, piece, sizeof(piece));
+		loop_settle(&loop);
+	}
+	expect_heard("a -71 b -104");
+	loop_end(&loop);
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -334,6 +354,7 @@ int main(void)
 		CLIENT_TEST(test_a_full_backlog),
 		CLIENT_TEST(test_nonsense),
 		CLIENT_TEST(test_two_replies_to_one_call),
+		CLIENT_TEST(test_a_reply_that_is_too_long),
 	};
 
 	return cmocka_run_group_tests_name("client loop failures", tests, make_folder,
