@@ -26,8 +26,8 @@
  * subidd_client_error_message() and its kin speak of that call until the callback makes or starts
  * another one. Where it gets 0 the result is handed over; else there is none.
  *
- * RET, which may be NULL, gets the call: valid until its last callback returns, or until it is
- * freed, after which it has no callback any more. As with a time limit that has passed, the call
+ * RET, which may be NULL, gets the call: valid until its last callback returns, or until it or its
+ * client is freed, after which it has no callback any more. As with a time limit that has passed, the call
  * may have been carried out nevertheless, unless nothing of it was sent yet. Its answer is read and
  * dropped while others are awaited; where none is, the connection is closed.
  *
