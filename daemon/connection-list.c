@@ -29,3 +29,12 @@ void connection_list_move(struct connection **to, struct connection **from,
 	if (*to)
 		links(*to)->at = to;
 }
+
+size_t connection_list_count(struct connection *list, uid_t payer, connection_links_fn links)
+{
+	size_t n = 0;
+
+	for (; list; list = links(list)->next)
+		n += connection_peer(list)->payer == payer;
+	return n;
+}

@@ -15,3 +15,6 @@ void connection_list_remove(struct connection *c, connection_links_fn links);
 /* All of FROM go to TO, which is empty. */
 void connection_list_move(struct connection **to, struct connection **from,
 			  connection_links_fn links);
+
+/* How many count against that user's limits? */
+size_t connection_list_count(struct connection *list, uid_t payer, connection_links_fn links);

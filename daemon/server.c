@@ -188,26 +188,28 @@ static int on_commit(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-static size_t count_uid(struct server *server, uid_t uid)
+static bool is_over_own_limit(struct server *server, const struct connection *c)
 {
-	size_t n = 0;
+	uid_t payer = connection_peer(c)->payer;
 
-	for (struct connection *c = server->all; c; c = connection_in_all(c)->next)
-		n += connection_peer(c)->uid == uid;
-	return n;
+	return payer != 0 && connection_list_count(server->all, payer, connection_in_all) >=
+				     server->limits.connections_per_uid;
+}
+
+static void take_in(struct server *server, struct connection *c)
+{
+	connection_list_add(&server->all, c, connection_in_all);
+	server->counts.connections++;
 }
 
 int server_add_connection(struct server *server, int fd)
 {
-	_cleanup_(connection_freep) struct connection *c = NULL;
+	struct connection *c;
 	int r = connection_new(&server->host, fd, &c);
 
-	if (r < 0)
-		return r;
-	connection_list_add(&server->all, c, connection_in_all);
-	server->counts.connections++;
-	take_ptr(c);
-	return 0;
+	if (r == 0)
+		take_in(server, c);
+	return r;
 }
 
 /* Clients can cause these as often as they like. */
@@ -225,24 +227,22 @@ static void log_seldom(struct server *server, int reason, const char *text)
 /* Over a limit a connection is accepted and closed at once, so that the client hears of it. */
 static void admit(struct server *server, int taken)
 {
+	_cleanup_(connection_freep) struct connection *c = NULL;
 	_cleanup_(closep) int fd = taken;
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	int r;
+	int r = -EUSERS;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return;
-	if (server->counts.connections >= server->limits.connections ||
-	    (peer.uid != 0 && count_uid(server, peer.uid) >= server->limits.connections_per_uid)) {
-		server->counts.refused++;
-		log_seldom(server, -EUSERS, "a connection over the limit was refused");
-		return;
-	}
-	r = server_add_connection(server, fd);
-	if (r < 0)
-		log_seldom(server, r, "a connection could not be served");
-	else
+	if (server->counts.connections < server->limits.connections &&
+	    (r = connection_new(&server->host, fd, &c)) == 0)
 		take_fd(&fd);
+	if (r == 0 && is_over_own_limit(server, c))
+		r = -EUSERS;
+	if (r == 0)
+		take_in(server, take_ptr(c));
+	else
+		log_seldom(server, r,
+			   r == -EUSERS ? "a connection over the limit was refused"
+					: "a connection could not be served");
+	server->counts.refused += r == -EUSERS;
 }
 
 /* Without a free descriptor the waiting client would wake the loop again and again. */

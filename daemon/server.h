@@ -19,7 +19,7 @@
 
 /* The limits of the contract. */
 #define SERVER_CONNECTIONS_MAX 1024
-#define SERVER_CONNECTIONS_PER_UID_MAX 128 /* root has no limit of its own */
+#define SERVER_CONNECTIONS_PER_UID_MAX 128 /* root has no limit of its own: see peer.h */
 #define SERVER_READER_MESSAGE_MAX ((size_t)64 * 1024)
 #define SERVER_WRITER_MESSAGE_MAX ((size_t)4 * 1024 * 1024)
 #define SERVER_TIMEOUT_USEC (30 * UINT64_C(1000000))

@@ -22,6 +22,7 @@ struct varlink_peer {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
+	uid_t payer;   /* whose limits the connection counts against: peer.h */
 	gid_t *groups; /* supplementary ones */
 	size_t n_groups;
 };

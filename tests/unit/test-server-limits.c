@@ -13,7 +13,6 @@
 #define READER_MAX 1000
 #define WRITER_MAX 20000
 #define SLOW_READS 2000
-#define ANYBODY 12345 /* a user other than root */
 
 static struct rig rig;
 
@@ -232,45 +231,6 @@ static void test_connections(void **state)
 	assert_int_equal(rig.n_idle, 1);
 }
 
-static struct client connect_as(uid_t uid)
-{
-	struct client client;
-	bool is_root = getuid() == 0;
-
-	if (is_root)
-		assert_int_equal(seteuid(uid), 0);
-	client = client_of(rig_connect(&rig));
-	if (is_root)
-		assert_int_equal(seteuid(0), 0);
-	client_send(&client, "{\"method\":\"" NAMED "Echo\"}|");
-	return client;
-}
-
-/* A user other than root has a limit of its own, and one user's limit is not another's. */
-static void test_connections_of_a_user(void **state)
-{
-	struct client clients[6], other;
-
-	(void)state;
-	rig_listen(&rig, SOCK_NONBLOCK);
-	for (size_t i = 0; i < 6; i++)
-		clients[i] = connect_as(ANYBODY);
-	for (size_t i = 0; i < 5; i++)
-		expect(&rig, &clients[i], "{}");
-	expect_closed(&rig, &clients[5]);
-	if (getuid() == 0) {
-		other = connect_as(ANYBODY + 1);
-		expect(&rig, &other, "{}");
-		client_drop(&other);
-	}
-	client_drop(&clients[0]);
-	pump(&rig);
-	clients[0] = connect_as(ANYBODY);
-	expect(&rig, &clients[0], "{}");
-	for (size_t i = 0; i < 6; i++)
-		client_drop(&clients[i]);
-}
-
 /* systemd hands listening sockets over in blocking mode. */
 static void test_blocking_listener(void **state)
 {
@@ -369,7 +329,6 @@ int main(void)
 		TEST(test_back_pressure),
 		TEST(test_slow_reader),
 		TEST(test_connections),
-		TEST(test_connections_of_a_user),
 		TEST(test_blocking_listener),
 		TEST(test_no_descriptors),
 		TEST(test_no_descriptors_at_all),
