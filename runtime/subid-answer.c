@@ -50,7 +50,7 @@ static int list_lines(struct question *question, struct id_range **ret, size_t *
 		return ANSWER_E_REFUSED;
 	if (lines_have_numbers(&lines))
 		question_find_uid(question);
-	owner = owner_in_files(&question->owner);
+	owner = question_in_files(question);
 	r = lines_find(&lines, &owner, ret, ret_n);
 	return r == -EBADMSG || r == -EFBIG ? ANSWER_E_REFUSED : r;
 }
@@ -139,7 +139,7 @@ static int has_pool(struct question *question, struct id_range wanted, bool *ret
 int answer_has_range(const struct answer_world *world, const char *owner, uint64_t start,
 		     uint64_t count, enum id_kind kind, bool *ret)
 {
-	_cleanup_(question_done) struct question question = { 0 };
+	_cleanup_(question_done) struct question question = { .is_name = true };
 	struct id_range wanted = { (uint32_t)start, (uint32_t)count };
 	int r;
 

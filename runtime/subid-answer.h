@@ -39,7 +39,7 @@ struct answer_world {
 int answer_list(const struct answer_world *world, const char *owner, enum id_kind kind,
 		struct id_range **ret, size_t *ret_n);
 
-/* Does OWNER have all of the range? A range that no IDs can have is nobody's. */
+/* Does OWNER, which is a name, have all of the range? A range that no IDs can have is nobody's. */
 int answer_has_range(const struct answer_world *world, const char *owner, uint64_t start,
 		     uint64_t count, enum id_kind kind, bool *ret);
 

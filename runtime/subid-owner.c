@@ -36,6 +36,16 @@ struct owner owner_find(const struct account_list *users, const char *text)
 	return owner;
 }
 
+struct owner owner_find_name(const struct account_list *users, const char *name)
+{
+	const struct account *account = find_account(users, name, 0);
+	struct owner owner = { .name = name, .has_uid = account };
+
+	if (account)
+		owner.uid = account->id;
+	return owner;
+}
+
 bool owner_equal(const struct owner *a, const struct owner *b)
 {
 	if (a->has_uid && b->has_uid && a->uid == b->uid)

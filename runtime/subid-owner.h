@@ -22,6 +22,9 @@ struct owner {
 /* Who TEXT is, which must live as long as the accounts must. */
 struct owner owner_find(const struct account_list *users, const char *text);
 
+/* The same for what must be a name, even if it looks like a UID. */
+struct owner owner_find_name(const struct account_list *users, const char *name);
+
 /* Are they the same account, or have they the same name? */
 bool owner_equal(const struct owner *a, const struct owner *b);
 

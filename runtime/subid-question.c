@@ -65,6 +65,8 @@ int question_begin(struct question *question, const struct answer_world *world, 
 	if (r != 0)
 		return r;
 	if (owner)
+		question->owner = owner_find_name(&question->users.list, owner);
+	if (owner && !question->owner.has_uid && !question->is_name)
 		question->owner = owner_find(&question->users.list, owner);
 	r = read_pool_owners(question);
 	return r == 1 ? question_ask_pools(question) : r;
@@ -82,12 +84,34 @@ bool question_owns(const struct question *question, const struct reply_pool *poo
 	return owner_equal(&question->owner, &owner);
 }
 
+static bool owns_pool(const struct question *question, const struct owner *owner)
+{
+	for (size_t i = 0; i < question->pools.n_items; i++) {
+		const struct reply_pool *pool = &question->pools.items[i];
+		struct owner other = owner_find(&question->users.list, pool->owner);
+
+		if (owner_equal(owner, &other))
+			return true;
+	}
+	return false;
+}
+
 bool question_is_of_pool(const struct question *question)
 {
-	for (size_t i = 0; i < question->pools.n_items; i++)
-		if (question_owns(question, &question->pools.items[i]))
-			return true;
-	return false;
+	return owns_pool(question, &question->owner);
+}
+
+struct entry_owner question_in_files(const struct question *question)
+{
+	struct entry_owner entry = owner_in_files(&question->owner);
+
+	if (entry.name) {
+		struct owner number = owner_find(&question->users.list, entry.name);
+
+		if (number.is_number && owns_pool(question, &number))
+			entry.name = NULL;
+	}
+	return entry;
 }
 
 int question_ask_pools(struct question *question)

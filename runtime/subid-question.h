@@ -17,6 +17,7 @@ struct question {
 	enum id_kind kind;
 	struct ask ask;
 	struct account_file users;
+	bool is_name;	    /* is the owner a name, even if it looks like a UID? */
 	struct owner owner; /* that it is about; all zero if it is about an ID */
 	struct reply_pools pools;
 	bool asked; /* are the pools the daemon's? else only their owners are known */
@@ -24,7 +25,8 @@ struct question {
 
 /*
  * Finds out who OWNER is (NULL: nobody in particular) and who owns pools. *question must be all
- * zero. Returns 0, an outcome of subid-answer.h or a negative errno, like the others that can fail.
+ * zero but is_name. Returns 0, an outcome of subid-answer.h or a negative errno, like the others
+ * that can fail.
  */
 int question_begin(struct question *question, const struct answer_world *world, const char *owner,
 		   enum id_kind kind);
@@ -37,6 +39,10 @@ bool question_owns(const struct question *question, const struct reply_pool *poo
 
 /* Does the owner own a pool at all? */
 bool question_is_of_pool(const struct question *question);
+
+/* How the files may name the owner. A line of a pool's UID is not of one whose name is that number.
+ */
+struct entry_owner question_in_files(const struct question *question);
 
 /* Takes the pools from the daemon, once. */
 int question_ask_pools(struct question *question);

@@ -100,6 +100,35 @@ static void test_configured(void **state)
 	rig_stop(&rig);
 }
 
+/* Who is called like the UID of another is not that one, with newuidmap least of all. */
+static void test_numeric_name(void **state)
+{
+	static const char accounts[] =
+		"kubelet:x:998:998::/:/bin/sh\nalice:x:1001:1001::/:/bin/sh\n"
+		"998:x:5001:5001::/:/bin/sh\n1001:x:5002:5002::/:/bin/sh\n";
+
+	(void)state;
+	scratch_write(&rig.scratch, "/etc/passwd", accounts);
+	rig_set_lines(&rig, "alice:1000000:5\n1001:2000000:5\n5001:3000000:5\n");
+	rig_start(&rig, RIG_ANSWERS);
+	rig.pod = NO_POD;
+	expect_has("998", 131072, 1, 0, false);
+	expect_has("998", 3000000, 5, 0, true);
+	expect_list("998", 0, "3000000:5");
+	expect_has("1001", 1000000, 1, 0, false);
+	expect_has("1001", 2000000, 5, 0, true); /* as useradd writes it */
+	expect_has("kubelet", 131072, 1, 0, true);
+	/* a pool owner's line by its UID is not the line of one who is called so */
+	rig_set_lines(&rig, "998:131072:131072\n");
+	expect_has("998", 131072, 1, 0, false);
+	expect_list("998", 0, "");
+	/* one who is in no file of accounts is called so all the same */
+	scratch_write(&rig.scratch, "/etc/passwd", "kubelet:x:998:998::/:/bin/sh\n");
+	expect_has("998", 131072, 1, 0, false);
+	expect_list("998", 0, POOL_RANGE);
+	rig_stop(&rig);
+}
+
 static void test_pod(void **state)
 {
 	(void)state;
@@ -328,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pool, make, drop),
 		cmocka_unit_test_setup_teardown(test_configured, make, drop),
+		cmocka_unit_test_setup_teardown(test_numeric_name, make, drop),
 		cmocka_unit_test_setup_teardown(test_pod, make, drop),
 		cmocka_unit_test_setup_teardown(test_grammar, make, drop),
 		cmocka_unit_test_setup_teardown(test_lines, make, drop),
