@@ -158,12 +158,14 @@ static bool get_bool(struct piece object, const char *name, bool *ret)
 	return *ret || is_text(value, "false");
 }
 
+/* Whatever the daemon says, the IDs of the node itself are nobody's to map (core/pool.h). */
 static bool get_range(struct piece object, struct id_range *ret)
 {
 	struct id_range range;
 
 	if (!get_id(object, "start", &range.start) || !get_id(object, "count", &range.count) ||
-	    !id_range_valid(range))
+	    !id_range_valid(range) || range.start < FIRST_FREE_ID ||
+	    id_range_end(range) > PAST_END_ID)
 		return false;
 	*ret = range;
 	return true;

@@ -128,6 +128,30 @@ static void test_nonsense(void **state)
 	expect_daemonless(RIG_ANSWERS);
 }
 
+/* The daemon runs without privilege: it must not be able to give IDs of the node itself to anybody.
+ */
+static void test_host_ids(void **state)
+{
+	static const char *const ranges[] = {
+		"\"start\":0,\"count\":65536",	    "\"start\":0,\"count\":4294967295",
+		"\"start\":1000,\"count\":1",	    "\"start\":65535,\"count\":65536",
+		"\"start\":4294901760,\"count\":1", "\"start\":4294836224,\"count\":65537",
+	};
+	char status[512], pod[512];
+
+	(void)state;
+	rig.status = status;
+	rig.pod = pod;
+	for (size_t i = 0; i < ELEMENTS_OF(ranges); i++) {
+		snprintf(status, sizeof(status), STATUS(POOL("kubelet", "%s")), ranges[i]);
+		snprintf(
+			pod, sizeof(pod),
+			"{\"parameters\":{\"allocation\":{\"pod\":\"pod-1\",\"state\":\"active\",%s}}}",
+			ranges[i]);
+		expect_daemonless(RIG_ANSWERS);
+	}
+}
+
 /* A reply as long as the limit is read, and one byte more is not. */
 static void test_reply_size(void **state)
 {
@@ -315,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_floods, make, drop),
 		cmocka_unit_test_setup_teardown(test_hangs_up, make, drop),
 		cmocka_unit_test_setup_teardown(test_nonsense, make, drop),
+		cmocka_unit_test_setup_teardown(test_host_ids, make, drop),
 		cmocka_unit_test_setup_teardown(test_reply_size, make, drop),
 		cmocka_unit_test_setup_teardown(test_file_size, make, drop),
 		cmocka_unit_test_setup_teardown(test_many_lines, make, drop),
