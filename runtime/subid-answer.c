@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "subid-answer.h"
 
+#include "subid-guard.h"
 #include "subid-lines.h"
 #include "subid-question.h"
 
 #include "cleanup.h"
+#include "transport.h"
 
 #include <errno.h>
 
@@ -107,7 +109,9 @@ static int has_line_or_pod(struct question *question, const char *name, struct i
 {
 	_cleanup_(freep) struct id_range *ranges = NULL;
 	struct id_range pod;
+	uint64_t began;
 	size_t n = 0;
+	bool has;
 	int r;
 
 	r = list_lines(question, &ranges, &n);
@@ -117,10 +121,16 @@ static int has_line_or_pod(struct question *question, const char *name, struct i
 		*ret = true;
 		return 0;
 	}
+	began = monotonic_now();
 	r = ask_pod(&question->ask, name, &pod);
 	if (r < 0)
 		return r == -ENOMEM ? r : ANSWER_E_NO_DAEMON;
-	*ret = r == 1 && id_range_within(wanted, pod);
+	has = r == 1 && id_range_within(wanted, pod);
+	if (has && question->world->guard)
+		r = question->world->guard(began + GUARD_USEC);
+	if (r < 0)
+		return r;
+	*ret = has;
 	return 0;
 }
 

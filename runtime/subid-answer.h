@@ -33,6 +33,9 @@ struct answer_world {
 	uint64_t timeout; /* microseconds for all that one answer asks the daemon for */
 	/* The UID of an account that is in no file; 0, or -ENOENT. May be NULL. */
 	int (*find_uid)(const char *name, uint32_t *ret);
+	/* Ends the process by then if it has been told that a pod's range is the caller's. May be
+	 * NULL. */
+	int (*guard)(uint64_t deadline);
 };
 
 /* The ranges of OWNER, to be freed; NULL if there are none. */

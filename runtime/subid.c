@@ -12,6 +12,7 @@
 
 #include "subid-account.h"
 #include "subid-answer.h"
+#include "subid-guard.h"
 
 #include "cleanup.h"
 
@@ -27,6 +28,7 @@ static const struct answer_world world = {
 	.socket = SOCKET_PATH,
 	.timeout = TIMEOUT_USEC,
 	.find_uid = account_find_uid,
+	.guard = guard_until,
 };
 
 /* The interface, which no header of shadow declares (lib/prototypes.h there). */

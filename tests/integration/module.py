@@ -283,6 +283,40 @@ def pod_user(rig):
     expect_map(rig, BOB, False, 0, start, UNIT)
 
 
+def stop_after_check(rig, process, pod):
+    """Starts newuidmap as alice and stops it between its check of the pod's range and the map. Many pieces of
+    her own lines, and a file that is long, take it a while."""
+    numbers = [0, pod, UNIT]
+    for i in range(100):
+        numbers += [UNIT + i, OTHERS + i, 1]
+    with rig.daemon.client() as client:
+        def asked():
+            """How often anybody did."""
+            return client.call("GetStatus")["clients"]["calls"]
+
+        before, own = asked(), 0
+        newuidmap = subprocess.Popen(rig.node.command("newuidmap", process.pid, *numbers, user=ALICE),
+                                     stdin=subprocess.DEVNULL)
+        while newuidmap.poll() is None and asked() - before <= (own := own + 1):
+            pass
+    newuidmap.send_signal(signal.SIGSTOP)
+    return newuidmap
+
+
+@node_case("newuidmap: stopped behind its check it does not live until the range is another pod's",
+           lines=[line(f"other-{i}", 13000 * UNIT + i, 1) for i in range(20000)])
+def stopped(rig):
+    """It could map a range that its pod has no more."""
+    with Waiting(ALICE) as process:
+        newuidmap = stop_after_check(rig, process, rig.allocate("alice"))
+        try:
+            equal(newuidmap.wait(TIMEOUT), -signal.SIGKILL, "newuidmap")
+        finally:
+            newuidmap.kill()
+            newuidmap.wait()
+        equal(process.maps(), [[], []], "maps")
+
+
 @node_case("newuidmap, newgidmap: the files' owners need no daemon")
 def dead_map(rig):
     """Nor does it cost them time."""
