@@ -27,9 +27,9 @@
  * another one. Where it gets 0 the result is handed over; else there is none.
  *
  * RET, which may be NULL, gets the call: valid until its last callback returns, or until it or its
- * client is freed, after which it has no callback any more. As with a time limit that has passed, the call
- * may have been carried out nevertheless, unless nothing of it was sent yet. Its answer is read and
- * dropped while others are awaited; where none is, the connection is closed.
+ * client is freed, after which it has no callback any more. As with a time limit that has passed,
+ * the call may have been carried out nevertheless, unless nothing of it was sent yet. Its answer is
+ * read and dropped while others are awaited; where none is, the connection is closed.
  *
  * If the connection ends, because the daemon was restarted for example, all calls that are under
  * way fail with -ECONNRESET, also those of which nothing was sent. Each may have been carried out,
