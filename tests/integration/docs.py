@@ -119,7 +119,9 @@ class Node:
         """Does what a page says, from its beginning to its end."""
         output = ""
         for mark, text, line in blocks(page):
-            if mark in ("run", "refused"):
+            if mark == "not run":
+                output = ""
+            elif mark in ("run", "refused"):
                 status, output, errors = self.bash(text)
                 assert (status != 0) == (mark == "refused"), f"docs/{page}:{line}: {status}: {output}{errors}"
                 output += errors if mark == "refused" else ""
@@ -136,6 +138,26 @@ def page_case(page, *programs, **options):
             node.follow(page)
 
 
+def refusals_unsaid(sequence):
+    """The lines of the blocks that must fail, and of which nothing says how: a slip of the pen fails as well."""
+    following = [*sequence[1:], ("end", "", 0)]
+    return [line for (mark, _, line), (after, text, _) in zip(sequence, following)
+            if mark == "refused" and (after != "output" or not text.replace(".", "").strip())]
+
+
+@case("what a page shows as refused is shown with its message")
+def refusals():
+    for path in sorted(DOCS.glob("*.md")):
+        equal(refusals_unsaid(list(blocks(path.name))), [], f"docs/{path.name}")
+
+
+@case("links lead to files")
+def links():
+    for path in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
+        targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
+        equal([one for one in targets if not (path.parent / one).exists()], [], f"links of {path.name}")
+
+
 @case("every page is followed")
 def all_pages():
     followed = {one.name.removeprefix("docs/") for one in case_list()} | {"node.md"}
@@ -149,6 +171,8 @@ def planted():
     equal([mark_of(above) for above in ("<!-- run -->", "*Not run by the tests: why.*", "", "text", "*Not run.*")],
           ["run", "not run", None, None, None])
     assert not is_shown("a b\n", "a ... b\n")
+    equal(refusals_unsaid([("refused", "", 1), ("output", "...\n", 2), ("refused", "", 3), ("output", "no\n", 4),
+                           ("refused", "", 5)]), [1, 5])
 
 
 def case_list():
