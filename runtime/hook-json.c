@@ -29,11 +29,14 @@ int hook_json_parse(const char *text, size_t size, struct json_object **ret,
 
 	if (!tokener)
 		return hook_fail(failure, -ENOMEM, "out of memory");
+	if (is_blank(text, size))
+		return hook_fail(failure, -EBADMSG, "it is empty");
 	object = json_tokener_parse_ex(tokener, text, (int)size);
 	error = json_tokener_get_error(tokener);
 	if (error != json_tokener_success)
 		return hook_fail(failure, -EBADMSG, "no valid JSON: %s",
-				 json_tokener_error_desc(error));
+				 error == json_tokener_continue ? "it ends too early"
+								: json_tokener_error_desc(error));
 	end = json_tokener_get_parse_end(tokener);
 	if (!json_object_is_type(object, json_type_object) || !is_blank(text + end, size - end))
 		return hook_fail(failure, -EBADMSG, "not one JSON object");

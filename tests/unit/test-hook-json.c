@@ -56,6 +56,28 @@ static void test_kept(void **state)
 	close(fd);
 }
 
+/* json-c says "continue" where it waits for more. */
+static void test_ends_early(void **state)
+{
+	static const char *const given[][2] = {
+		{ "", "it is empty" },
+		{ " \n", "it is empty" },
+		{ "{\"a\":", "no valid JSON: it ends too early" },
+		{ "{\"a\" 1}", "no valid JSON: object property name separator ':' expected" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(given); i++) {
+		struct json_object *object = NULL;
+		struct hook_failure failure = {};
+
+		assert_int_equal(
+			hook_json_parse(given[i][0], strlen(given[i][0]), &object, &failure),
+			-EBADMSG);
+		assert_string_equal(failure.text, given[i][1]);
+	}
+}
+
 static void test_refused(void **state)
 {
 	static const char *const cases[] = {
@@ -173,9 +195,10 @@ static void test_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept),	cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_depth),	cmocka_unit_test(test_size),
-		cmocka_unit_test(test_members), cmocka_unit_test(test_states),
+		cmocka_unit_test(test_ends_early), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_size),	   cmocka_unit_test(test_members),
+		cmocka_unit_test(test_states),
 	};
 
 	return cmocka_run_group_tests_name("hook-json", tests, NULL, NULL);
