@@ -2,9 +2,9 @@
 """The pages of docs/ as a reader follows them: each block is run, or compared, or says why it is not.
 
 A page is begun on a host where the project is installed and docs/node.md has been followed. Above each block
-stands what it is: `<!-- run -->`, for bash; `<!-- refused -->`, one that must fail; `<!-- output -->`, what the
-block before it prints (an ellipsis stands for anything, and a line of it for any lines); or, for people to see,
-a line "*Not run by the tests: REASON.*".
+stands what it is: `<!-- run -->`, for bash; `<!-- refused -->`, one that must fail, with its message behind it;
+`<!-- output -->`, what the block before it prints (an ellipsis stands for anything, and a line of it for any lines);
+or, for people to see, a line "*Not run by the tests: REASON.*".
 """
 
 import pathlib
