@@ -113,8 +113,14 @@ static int make_place(const char *run_dir, const char *id, const char *pod)
 	return r;
 }
 
+/* Where it was cloned mounts may be shared, and then to unmount it would unmount what is there. */
 static int attach(int tree, const char *target, struct hook_failure *failure)
 {
+	struct mount_attr private = { .propagation = MS_PRIVATE };
+
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &private, sizeof(private)) < 0)
+		return hook_fail(failure, -errno, "the mount for %s cannot be made private: %m",
+				 target);
 	if (move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return hook_fail(failure, -errno, "%s cannot be mounted on: %m", target);
 	return 0;

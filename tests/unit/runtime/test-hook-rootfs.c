@@ -165,6 +165,27 @@ static void test_folder(void **state)
 	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
 }
 
+/* Where mounts are shared, as systemd has it, what was mounted there stays when we unmount. */
+static void test_shared(void **state)
+{
+	struct world *world = *state;
+	const char *top = world->folder.path;
+
+	namespaces_need();
+	make(world, "bundle");
+	make(world, "bundle/data");
+	assert_int_equal(mount(top, top, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount(NULL, top, NULL, MS_SHARED, NULL), 0);
+	assert_int_equal(mount("tmpfs", in(world, "bundle/data"), "tmpfs", 0, NULL), 0);
+	put(world, "bundle/data/file");
+	must_mount(world, "bundle");
+	assert_int_equal(access(in(world, "run/" ID "/rootfs/data/file"), F_OK), 0);
+	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
+	assert_int_equal(access(in(world, "bundle/data/file"), F_OK), 0);
+	assert_int_equal(umount2(in(world, "bundle/data"), 0), 0);
+	assert_int_equal(umount2(top, 0), 0);
+}
+
 static void check_overlay(struct world *world)
 {
 	uint32_t root = world->mappings.uids[0].host_id;
@@ -351,15 +372,11 @@ static int enter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rootfs_test(test_folder),
-		rootfs_test(test_overlay),
-		rootfs_test(test_volatile),
-		rootfs_test(test_other_range),
-		rootfs_test(test_hole),
-		rootfs_test(test_refused),
-		rootfs_test(test_overlay_refused),
-		rootfs_test(test_ids),
-		rootfs_test(test_sweep),
+		rootfs_test(test_folder),      rootfs_test(test_shared),
+		rootfs_test(test_overlay),     rootfs_test(test_volatile),
+		rootfs_test(test_other_range), rootfs_test(test_hole),
+		rootfs_test(test_refused),     rootfs_test(test_overlay_refused),
+		rootfs_test(test_ids),	       rootfs_test(test_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, enter, NULL);
