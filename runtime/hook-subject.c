@@ -14,25 +14,51 @@
 #define MANAGER "io.container.manager"
 #define PODMAN "libpod"
 
-/* Labels that the kubelet gives to each container, which CRI-O hands on as JSON in an annotation */
+/*
+ * Labels that the kubelet gives to each container. CRI-O hands them on as JSON in an annotation,
+ * and each as an annotation as well, behind those of the pod's author.
+ */
 #define KUBELET "io.kubernetes.pod."
 
 /* Where a pod's key, namespace and name were found; NULL: nowhere. */
 struct found {
 	const char *where, *pod, *namespace, *name;
-	const char *hint; /* where it could be said otherwise */
 };
 
-static void find_containerd(const struct json_object *annotations, struct found *ret)
+/*
+ * The pod's UID as each runtime has it from the kubelet. What the pod's author sets as well may be
+ * any of them, but that of the runtime itself is always there: they must be the same.
+ */
+static int find_uid(const struct json_object *annotations, const struct json_object *labels,
+		    const char *id, struct found *ret, struct hook_failure *failure)
 {
-	ret->where = "the annotation " CONTAINERD "sandbox-uid";
-	ret->pod = hook_json_text(annotations, CONTAINERD "sandbox-uid");
-	if (!ret->pod) {
-		ret->where = "the annotation " CONTAINERD "sandbox-id";
-		ret->pod = hook_json_text(annotations, CONTAINERD "sandbox-id");
+	const struct found all[] = {
+		{ .where = "the annotation " CONTAINERD "sandbox-uid",
+		  .pod = hook_json_text(annotations, CONTAINERD "sandbox-uid"),
+		  .namespace = hook_json_text(annotations, CONTAINERD "sandbox-namespace"),
+		  .name = hook_json_text(annotations, CONTAINERD "sandbox-name") },
+		{ .where = "the annotation " KUBELET "uid",
+		  .pod = hook_json_text(annotations, KUBELET "uid"),
+		  .namespace = hook_json_text(annotations, KUBELET "namespace"),
+		  .name = hook_json_text(annotations, KUBELET "name") },
+		{ .where = "the label " KUBELET "uid",
+		  .pod = hook_json_text(labels, KUBELET "uid"),
+		  .namespace = hook_json_text(labels, KUBELET "namespace"),
+		  .name = hook_json_text(labels, KUBELET "name") },
+	};
+
+	for (size_t i = 0; i < ELEMENTS_OF(all); i++) {
+		if (!all[i].pod)
+			continue;
+		if (ret->pod && strcmp(ret->pod, all[i].pod) != 0)
+			return hook_fail(failure, -EINVAL,
+					 "%s of the container %s is '%s', and %s is '%s'; leave "
+					 "these annotations to the runtime",
+					 ret->where, id, ret->pod, all[i].where, all[i].pod);
+		if (!ret->pod)
+			*ret = all[i];
 	}
-	ret->namespace = hook_json_text(annotations, CONTAINERD "sandbox-namespace");
-	ret->name = hook_json_text(annotations, CONTAINERD "sandbox-name");
+	return 0;
 }
 
 /* Where a caller gave no labels, the pod's UID is still in the name k8s_NAME_NAMESPACE_UID_ATTEMPT.
@@ -56,15 +82,45 @@ static bool split_sandbox_name(char *name, struct found *ret)
 	return true;
 }
 
-static void find_crio_unlabelled(const struct json_object *annotations, char *name,
-				 struct found *ret)
+static bool is_of_crio(const struct json_object *annotations)
 {
+	const char *manager = hook_json_text(annotations, MANAGER);
+
+	return hook_json_text(annotations, CRIO "SandboxID") &&
+	       !(manager && strcmp(manager, PODMAN) == 0);
+}
+
+/* The sandbox, where nobody gave the pod a UID. */
+static void find_sandbox(const struct json_object *annotations, char *name, struct found *ret)
+{
+	if (!is_of_crio(annotations)) {
+		ret->where = "the annotation " CONTAINERD "sandbox-id";
+		ret->pod = hook_json_text(annotations, CONTAINERD "sandbox-id");
+		ret->namespace = hook_json_text(annotations, CONTAINERD "sandbox-namespace");
+		ret->name = hook_json_text(annotations, CONTAINERD "sandbox-name");
+		return;
+	}
 	if (name && split_sandbox_name(name, ret))
 		return;
 	ret->where = "the annotation " CRIO "SandboxID";
 	ret->pod = hook_json_text(annotations, CRIO "SandboxID");
 	ret->namespace = hook_json_text(annotations, CRIO "Namespace");
 	ret->name = hook_json_text(annotations, CRIO "KubeName");
+}
+
+/* Without Kubernetes: an annotation of ours, podman's pod, or the container alone. */
+static void find_own(const struct json_object *annotations, const char *id, struct found *ret)
+{
+	*ret = (struct found){ .where = "the annotation " SUBJECT_ANNOTATION };
+	ret->pod = hook_json_text(annotations, SUBJECT_ANNOTATION);
+	if (!ret->pod) {
+		ret->where = "the annotation " CRIO "SandboxID";
+		ret->pod = hook_json_text(annotations, CRIO "SandboxID");
+	}
+	if (!ret->pod) {
+		ret->where = "the ID";
+		ret->pod = id;
+	}
 }
 
 static int use(const struct found *found, const char *id, struct hook_subject *ret,
@@ -88,56 +144,24 @@ static int use(const struct found *found, const char *id, struct hook_subject *r
 	return 0;
 }
 
-static int use_crio(const struct json_object *annotations, const char *id, struct hook_subject *ret,
-		    struct hook_failure *failure)
+int subject_find(const char *id, const struct json_object *annotations, struct hook_subject *ret,
+		 struct hook_failure *failure)
 {
 	const char *text = hook_json_text(annotations, CRIO "Labels");
 	const char *sandbox = hook_json_text(annotations, CRIO "SandboxName");
 	_cleanup_(json_object_putp) struct json_object *labels = NULL;
 	_cleanup_(freep) char *name = sandbox ? strdup(sandbox) : NULL;
 	struct hook_failure ignored = {};
-	struct found found = { .where = "the label " KUBELET "uid" };
-
-	if (sandbox && !name)
-		return hook_fail(failure, -ENOMEM, "out of memory");
-	if (text && hook_json_parse(text, strlen(text), &labels, &ignored) == -ENOMEM)
-		return hook_fail(failure, -ENOMEM, "out of memory");
-	found.pod = hook_json_text(labels, KUBELET "uid");
-	found.namespace = hook_json_text(labels, KUBELET "namespace");
-	found.name = hook_json_text(labels, KUBELET "name");
-	if (!found.pod)
-		find_crio_unlabelled(annotations, name, &found);
-	return use(&found, id, ret, failure);
-}
-
-static bool is_of_crio(const struct json_object *annotations)
-{
-	const char *manager = hook_json_text(annotations, MANAGER);
-
-	return hook_json_text(annotations, CRIO "SandboxID") &&
-	       !(manager && strcmp(manager, PODMAN) == 0);
-}
-
-int subject_find(const char *id, const struct json_object *annotations, struct hook_subject *ret,
-		 struct hook_failure *failure)
-{
 	struct found found = {};
 
-	if (is_of_crio(annotations))
-		return use_crio(annotations, id, ret, failure);
-	find_containerd(annotations, &found);
-	if (!found.pod) {
-		found = (struct found){ .where = "the annotation " SUBJECT_ANNOTATION };
-		found.pod = hook_json_text(annotations, SUBJECT_ANNOTATION);
-	}
-	if (!found.pod) {
-		found.where = "the annotation " CRIO "SandboxID";
-		found.pod = hook_json_text(annotations, CRIO "SandboxID");
-	}
-	if (!found.pod) {
-		found.where = "the ID";
-		found.pod = id;
-		found.hint = "; name one with the annotation " SUBJECT_ANNOTATION;
-	}
+	if ((sandbox && !name) ||
+	    (text && hook_json_parse(text, strlen(text), &labels, &ignored) == -ENOMEM))
+		return hook_fail(failure, -ENOMEM, "out of memory");
+	if (find_uid(annotations, labels, id, &found, failure) < 0)
+		return -EINVAL;
+	if (!found.pod)
+		find_sandbox(annotations, name, &found);
+	if (!found.pod)
+		find_own(annotations, id, &found);
 	return use(&found, id, ret, failure);
 }

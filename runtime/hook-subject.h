@@ -5,7 +5,8 @@
  * Which pod a container belongs to, by its annotations:
  *
  *   1. that of containerd's or CRI-O's sandbox, which those set themselves: the pod's UID, or else
- *      the sandbox's ID. A pod's author, who can set annotations, cannot say that it is another.
+ *      the sandbox's ID. A pod's author, who can set annotations, cannot say that it is another:
+ *      where two that are there differ, one of them is not the runtime's, and that is refused.
  *   2. io.subidd.pod, which people and the stage precreate set.
  *   3. podman's pod.
  *   4. the container alone, by its ID.
@@ -28,7 +29,7 @@ struct hook_subject {
 
 /*
  * Finds the pod of the container ID; ANNOTATIONS may be NULL. Returns 0; -EINVAL with its reason if
- * subidd takes no such pod.
+ * subidd takes no such pod, or the annotations contradict each other.
  */
 int subject_find(const char *id, const struct json_object *annotations, struct hook_subject *ret,
 		 struct hook_failure *failure);

@@ -13,6 +13,7 @@
 #define CRIO "\"io.kubernetes.cri-o."
 #define CRI "\"io.kubernetes.cri."
 #define LABELS(text) CRIO "Labels\":\"{" text "}\""
+#define POD_UID "\"io.kubernetes.pod.uid\":\""
 #define UID "\\\"io.kubernetes.pod.uid\\\":\\\"uid-1\\\""
 
 /* An empty pod is a refusal. */
@@ -55,6 +56,19 @@ static const struct {
 	{ CRIO "SandboxID\":\"5a\"," CRIO "SandboxName\":\"x_web_default_uid-2_0\"", "5a", "", "" },
 	{ CRIO "SandboxID\":\"5a\"," CRIO "Labels\":\"no JSON\"", "5a", "", "" },
 	{ CRIO "SandboxID\":\"5a\"," CRIO "Labels\":\"[]\"", "5a", "", "" },
+	/* the author of a pod can set annotations, but not take away what the kubelet says */
+	{ CRIO "SandboxID\":\"5a\"," POD_UID "uid-1\"," LABELS(UID), "uid-1", "", "" },
+	{ CRIO "SandboxID\":\"5a\"," POD_UID "uid-2\"," LABELS(UID), "", "", "" },
+	{ CRIO "SandboxID\":\"5a\",\"io.container.manager\":\"libpod\"," POD_UID
+	       "uid-1\",\"io.subidd.pod\":\"other\"," LABELS(UID),
+	  "uid-1", "", "" },
+	{ CRIO "SandboxID\":\"\"," POD_UID "uid-1\",\"io.kubernetes.pod.namespace\":\"prod\"," CRI
+	       "sandbox-id\":\"other\"",
+	  "uid-1", "prod", "" },
+	{ CRIO "SandboxID\":\"5a\"," LABELS(UID) "," CRI "sandbox-uid\":\"other\"", "", "", "" },
+	{ CRI "sandbox-uid\":\"uid-1\"," CRIO "SandboxID\":\"5a\"", "uid-1", "", "" },
+	{ CRI "sandbox-uid\":\"uid-1\"," POD_UID "uid-1\"", "uid-1", "", "" },
+	{ CRI "sandbox-uid\":\"uid-1\"," POD_UID "other\"", "", "", "" },
 	/* podman, which takes some of those names */
 	{ "\"io.container.manager\":\"libpod\"," CRIO "Created\":\"2026\"", ID, "", "" },
 	{ "\"io.container.manager\":\"libpod\"," CRIO "SandboxID\":\"5a\"", "5a", "", "" },
@@ -110,11 +124,28 @@ static void test_ids(void **state)
 	assert_non_null(strstr(failure.text, SUBJECT_ANNOTATION));
 }
 
+/* What contradicts itself is not taken for either. */
+static void test_contradiction(void **state)
+{
+	_cleanup_(json_object_putp) struct json_object *object = parse(
+		POD_UID "uid-1\"," CRI "sandbox-uid\":\"uid-2\"");
+	struct hook_failure failure = {};
+	struct hook_subject subject;
+
+	(void)state;
+	assert_int_equal(subject_find(ID, object, &subject, &failure), -EINVAL);
+	assert_non_null(strstr(failure.text, "io.kubernetes.pod.uid"));
+	assert_non_null(strstr(failure.text, "'uid-1'"));
+	assert_non_null(strstr(failure.text, "io.kubernetes.cri.sandbox-uid"));
+	assert_non_null(strstr(failure.text, "'uid-2'"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_contradiction),
 	};
 
 	return cmocka_run_group_tests_name("hook-subject", tests, NULL, NULL);
