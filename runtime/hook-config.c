@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
-#define ID_LENGTH 64		  /* of podman's IDs, in hexadecimal digits */
-#define CGROUP_PREFIX "libpod"	  /* and a - or, for systemd, a : before the ID */
-#define CONTAINERS "-containers/" /* behind the storage driver's name; before the ID */
-#define USERDATA "/userdata/"	  /* behind it */
+#define ID_LENGTH 64		      /* of podman's IDs, in hexadecimal digits */
+#define CONTAINERS "-containers/"     /* behind the storage driver's name; before the ID */
+#define USERDATA "/userdata/"	      /* behind it */
+#define OWN_FILE "/run/.containerenv" /* never that of a container whose network is joined */
+
+/* Before the ID in the path of a cgroup. */
+static const char *const cgroup_prefixes[] = { "libpod-", "libpod:", "libpod-payload-" };
 
 static struct json_object *config_linux(const struct json_object *config)
 {
@@ -87,18 +90,25 @@ static bool is_id(const char *text)
 	return strspn(text, "0123456789abcdef") == ID_LENGTH;
 }
 
+static bool ends_with(const char *text, size_t size, const char *end)
+{
+	size_t length = strlen(end);
+
+	return size >= length && strncmp(text + size - length, end, length) == 0;
+}
+
 static const char *find_id_in_cgroup(const struct json_object *config)
 {
-	const char *path = hook_json_text(config_linux(config), "cgroupsPath"), *at;
-	size_t prefix = strlen(CGROUP_PREFIX);
+	const char *path = hook_json_text(config_linux(config), "cgroupsPath");
+	size_t size = path ? strlen(path) : 0;
 
-	if (!path || strlen(path) <= ID_LENGTH + prefix)
+	if (size < ID_LENGTH || !is_id(path + size - ID_LENGTH))
 		return NULL;
-	at = path + strlen(path) - ID_LENGTH;
-	if (!is_id(at) || !strchr("-:", at[-1]) ||
-	    strncmp(at - 1 - prefix, CGROUP_PREFIX, prefix) != 0)
-		return NULL;
-	return at;
+	size -= ID_LENGTH;
+	for (size_t i = 0; i < ELEMENTS_OF(cgroup_prefixes); i++)
+		if (ends_with(path, size, cgroup_prefixes[i]))
+			return path + size;
+	return NULL;
 }
 
 static struct json_object *mount_at(const struct json_object *config, size_t index)
@@ -123,14 +133,43 @@ static const char *find_id_in_source(const struct json_object *mount)
 	return NULL;
 }
 
+/* Where a network is joined, some of podman's files are those of the other container. */
+static int find_id_in_mounts(const struct json_object *config, const char **ret,
+			     struct hook_failure *failure)
+{
+	const struct json_object *mount;
+	const char *first = NULL, *other = NULL;
+
+	for (size_t i = 0; (mount = mount_at(config, i)) != NULL; i++) {
+		const char *found = find_id_in_source(mount);
+		const char *destination = hook_json_text(mount, "destination");
+
+		if (found && destination && strcmp(destination, OWN_FILE) == 0) {
+			*ret = found;
+			return 0;
+		}
+		if (found && first && strncmp(found, first, ID_LENGTH) != 0)
+			other = found;
+		else if (found)
+			first = found;
+	}
+	*ret = first;
+	return !other ? 0
+		      : hook_fail(
+				failure, -EINVAL,
+				"files of two containers are mounted, %.*s and %.*s; tell which it "
+				"is with --id",
+				ID_LENGTH, first, ID_LENGTH, other);
+}
+
 int config_id(const struct json_object *config, char **ret, struct hook_failure *failure)
 {
 	const char *found = find_id_in_cgroup(config);
-	const struct json_object *mount;
 	char *id;
+	int r = found ? 0 : find_id_in_mounts(config, &found, failure);
 
-	for (size_t i = 0; !found && (mount = mount_at(config, i)) != NULL; i++)
-		found = find_id_in_source(mount);
+	if (r < 0)
+		return r;
 	if (!found)
 		return hook_fail(failure, -EINVAL,
 				 "the configuration does not tell the container's ID: neither "

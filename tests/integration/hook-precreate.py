@@ -201,8 +201,26 @@ def ids(rig):
     container.config["linux"]["cgroupsPath"] = "/user.slice/x"
     container.run()
     rig.expect_pods(**{ID[::-1]: rig.range(0), ID: rig.range(1)})
+    container.config["linux"]["cgroupsPath"] = f"/x/libpod-payload-{ID[::-1]}"
+    container.run()
+    rig.expect_pods(**{ID[::-1]: rig.range(0), ID: rig.range(1)})
     container.config["mounts"] = []
+    container.config["linux"]["cgroupsPath"] = "/user.slice/x"
     container.refuse("libpod-ID", "-containers/ID/userdata/")
+
+
+@precreate_case("the files of a container whose network is joined do not tell the ID")
+def joined_network(rig):
+    container = Container(rig)
+    container.config["linux"].pop("cgroupsPath")
+    other = container.userdata.parents[1] / ID[::-1] / "userdata"
+    container.mount("/etc/hosts")["source"] = str(other / "hosts")
+    mounts = container.config["mounts"]
+    mounts.sort(key=lambda mount: str(other) not in mount.get("source", ""))
+    container.run()
+    rig.expect_pods(**{ID: rig.range(0)})
+    mounts.remove(container.mount("/run/.containerenv"))
+    container.refuse(ID, ID[::-1], "--id")
 
 
 @precreate_case("a pool must be chosen where there are several", n_units=16)
