@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 /* Bytes of a line: three numbers of at most 10 digits. */
@@ -36,15 +36,14 @@ static int write_map(pid_t pid, const char *name, const struct subidd_mapping *m
 	return used < sizeof(text) ? write_file(path, text) : -E2BIG;
 }
 
-/* The child's part: enters the namespace, says so, and waits to be killed. */
-static void inhabit(int ready)
+/* The child's part: enters the namespace, says so, and stays until the parent kills it or ends. */
+static void inhabit(int parent)
 {
 	int answer = unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)!write(ready, &answer, sizeof(answer));
-	for (;;)
-		pause();
+	(void)!write(parent, &answer, sizeof(answer));
+	(void)!read(parent, &answer, sizeof(answer));
+	_exit(0);
 }
 
 /* Waits until the child is inside. */
@@ -82,11 +81,13 @@ static int start_child(pid_t *ret_pid, int *ret_ready)
 	int ends[2];
 	pid_t pid;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		close(ends[0]); /* else its end would never be seen */
 		inhabit(ends[1]);
+	}
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);
