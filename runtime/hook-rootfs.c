@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* Names in a place. A place that is being made begins with a dot. */
 #define ROOTFS "rootfs"
 #define POD "pod"
-#define UNFINISHED ".new-XXXXXX"
+#define UNFINISHED ".new-"
+#define UNFINISHED_SEC 60 /* far more than it takes to fill one */
 #define POD_MAX 128
 
 static void closedirp(DIR **folder)
@@ -100,7 +102,7 @@ static int make_place(const char *run_dir, const char *id, const char *pod)
 	r = make_folder(run_dir);
 	if (r < 0)
 		return r;
-	if (asprintf(&new, "%s/" UNFINISHED, run_dir) < 0 ||
+	if (asprintf(&new, "%s/" UNFINISHED "XXXXXX", run_dir) < 0 ||
 	    asprintf(&path, "%s/%s", run_dir, id) < 0)
 		return -ENOMEM;
 	if (!mkdtemp(new))
@@ -224,6 +226,16 @@ static int read_pod(int run_dir, const char *id, char pod[static POD_MAX + 1])
 	return 0;
 }
 
+/* Was it begun by a hook that was killed? */
+static bool is_abandoned(int run_dir, const char *name)
+{
+	struct stat status;
+
+	return strncmp(name, UNFINISHED, strlen(UNFINISHED)) == 0 &&
+	       fstatat(run_dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       status.st_mtim.tv_sec < time(NULL) - UNFINISHED_SEC;
+}
+
 void rootfs_sweep(const char *run_dir, bool (*is_alive)(const char *pod, void *userdata),
 		  void *userdata)
 {
@@ -231,11 +243,16 @@ void rootfs_sweep(const char *run_dir, bool (*is_alive)(const char *pod, void *u
 	const struct dirent *entry;
 
 	while (folder && (entry = readdir(folder))) {
+		const char *name = entry->d_name;
 		char pod[POD_MAX + 1];
+		bool is_over;
 
-		if (entry->d_name[0] == '.')
-			continue;
-		if (read_pod(dirfd(folder), entry->d_name, pod) == 0 && !is_alive(pod, userdata))
-			(void)remove_place(dirfd(folder), entry->d_name);
+		if (*name == '.')
+			is_over = is_abandoned(dirfd(folder), name);
+		else
+			is_over = read_pod(dirfd(folder), name, pod) == 0 &&
+				  !is_alive(pod, userdata);
+		if (is_over)
+			(void)remove_place(dirfd(folder), name);
 	}
 }

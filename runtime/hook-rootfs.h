@@ -39,7 +39,8 @@ int rootfs_unmount(const char *run_dir, const char *id);
 
 /*
  * Removes the places of all pods that are not alive any more: of containers whose creation failed,
- * for which no runtime calls poststop. What cannot be removed stays for the next time.
+ * for which no runtime calls poststop; and what hooks that were killed had begun. What cannot be
+ * removed stays for the next time.
  */
 void rootfs_sweep(const char *run_dir, bool (*is_alive)(const char *pod, void *userdata),
 		  void *userdata);

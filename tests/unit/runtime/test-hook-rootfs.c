@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define ID "c0ffee"
 #define POD "pod-1"
@@ -343,6 +344,7 @@ static bool is_none(const char *pod, void *userdata)
 
 static void test_sweep(void **state)
 {
+	struct timespec old[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = time(NULL) - 3600 } };
 	struct world *world = *state;
 
 	namespaces_need();
@@ -350,12 +352,16 @@ static void test_sweep(void **state)
 	make(world, "bundle");
 	must_mount(world, "bundle");
 	make(world, "run/.new-abcdef");
+	make(world, "run/.new-killed"); /* its hook was */
+	assert_int_equal(utimensat(AT_FDCWD, in(world, "run/.new-killed"), old, 0), 0);
 	make(world, "run/stranger");
 	rootfs_sweep(in(world, "run"), is_first, NULL);
 	assert_int_equal(access(in(world, "run/" ID "/rootfs"), F_OK), 0);
 	rootfs_sweep(in(world, "run"), is_none, NULL);
 	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
 	assert_int_equal(access(in(world, "run/stranger"), F_OK), 0);
+	assert_int_equal(access(in(world, "run/.new-abcdef"), F_OK), 0);
+	assert_int_equal(access(in(world, "run/.new-killed"), F_OK), -1);
 }
 
 /* Mounts of its own, so that what a failed test leaves goes with it. */
