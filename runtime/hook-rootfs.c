@@ -34,9 +34,9 @@ static bool id_is_safe(const char *id)
 
 static int make_folder(const char *path)
 {
-	if (mkdir(path, 0711) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
+	if (mkdir(path, 0711) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, 0711) < 0 ? -errno : 0; /* there may be a umask */
 }
 
 /* Removes a place by its folder, with what is mounted there. */

@@ -146,6 +146,7 @@ static void live_in(struct world *world)
 
 static void test_folder(void **state)
 {
+	struct stat status;
 	struct world *world = *state;
 	uint32_t root = world->mappings.uids[0].host_id;
 
@@ -154,7 +155,11 @@ static void test_folder(void **state)
 	make(world, "bundle/etc");
 	put(world, "bundle/etc/above");
 	put(world, "bundle/below");
+	(void)umask(077); /* whoever starts the container may have one */
 	must_mount(world, "bundle");
+	(void)umask(022);
+	assert_int_equal(stat(in(world, "run"), &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0711);
 	assert_owner(in(world, "run/" ID "/rootfs/below"), root, root);
 	live_in(world);
 	/* on the disk stand the IDs that the container sees */
