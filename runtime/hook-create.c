@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "hook-json.h"
+#include "hook-mode.h"
 #include "hook-proc.h"
 #include "hook-record.h"
 #include "hook-rootfs.h"
@@ -40,6 +42,18 @@ static int record(struct creation *creation)
 	return run.pool ? record_run(creation, &run) : record_outside(creation);
 }
 
+/* With precreate's hook file missing the annotation would do nothing, and nobody would know. */
+static int check_unasked(struct hook *hook, const struct hook_state *state)
+{
+	if (!hook_json_member(state->annotations, MODE_ANNOTATION, json_type_string))
+		return 0;
+	return hook_fail(
+		&hook->failure, -ENOEXEC,
+		"the annotation " MODE_ANNOTATION
+		" asks for a range, and the container has no user namespace; the hook of "
+		"the stage precreate was not called: see subidd-oci-hook(8), INSTALLATION");
+}
+
 /* Returns 1; 0 if the container has no user namespace that could hold a range. */
 static int read_maps(struct hook *hook, const struct hook_state *state, struct hook_maps *ret)
 {
@@ -55,7 +69,7 @@ static int read_maps(struct hook *hook, const struct hook_state *state, struct h
 				 "cannot read the user namespace of the process %u: %s", state->pid,
 				 strerror(-r));
 	if (r == 0)
-		return 0;
+		return check_unasked(hook, state);
 	if (ret->uids.is_empty || ret->gids.is_empty)
 		return hook_fail(&hook->failure, -ENODATA,
 				 "the user namespace of the process %u has no mappings yet",

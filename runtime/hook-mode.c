@@ -144,27 +144,42 @@ int mode_parse(const char *text, struct hook_mode *ret, struct hook_failure *fai
 	return 0;
 }
 
+/* Returns 1, or a negative errno. */
+static int read_mode(const char *name, const char *text, struct hook_mode *ret,
+		     struct hook_failure *failure)
+{
+	struct hook_failure reason = {};
+
+	if (mode_parse(text, ret, &reason) < 0)
+		return hook_fail(failure, -EINVAL, "the annotation %s=%s: %s", name, text,
+				 reason.text);
+	return 1;
+}
+
 int mode_find(const struct json_object *annotations, struct hook_mode *ret,
 	      struct hook_failure *failure)
 {
-	static const char *const names[] = { "io.subidd.userns", "userns-mode.crio.io",
+	static const char *const names[] = { MODE_ANNOTATION, "userns-mode.crio.io",
 					     "io.kubernetes.cri-o.userns-mode" };
-	struct hook_failure reason = {};
-	struct json_object *value;
-	const char *text;
+	const char *first = NULL, *name = NULL;
 
 	for (size_t i = 0; i < ELEMENTS_OF(names); i++) {
-		value = hook_json_member(annotations, names[i], json_type_string);
-		if (!value)
+		struct json_object *value = hook_json_member(annotations, names[i],
+							     json_type_string);
+		const char *text = value ? json_object_get_string(value) : NULL;
+
+		if (!text)
 			continue;
-		text = json_object_get_string(value);
 		if (strlen(text) != (size_t)json_object_get_string_len(value))
 			return hook_fail(failure, -EINVAL, "the annotation %s has a NUL in it",
 					 names[i]);
-		if (mode_parse(text, ret, &reason) < 0)
-			return hook_fail(failure, -EINVAL, "the annotation %s=%s: %s", names[i],
-					 text, reason.text);
-		return 1;
+		/* one of them may be an image's */
+		if (first && strcmp(first, text) != 0)
+			return hook_fail(failure, -EINVAL,
+					 "the annotations %s=%s and %s=%s differ; leave one out",
+					 name, first, names[i], text);
+		first = text;
+		name = names[i];
 	}
-	return 0;
+	return first ? read_mode(name, first, ret, failure) : 0;
 }

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define MODE_ANNOTATION "io.subidd.userns"
 #define MODE_SIZE_DEFAULT 65536
 
 struct json_object;

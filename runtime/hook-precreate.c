@@ -62,7 +62,7 @@ static int read_config(struct grant *grant)
 				 "only root can start containers with this annotation");
 	if ((r = config_check_user_namespace(grant->config, failure)) < 0 ||
 	    (r = find_id(grant)) < 0 ||
-	    (r = subject_find(grant->id, annotations, &grant->subject, failure)) < 0 ||
+	    (r = subject_find_podman(grant->id, annotations, &grant->subject, failure)) < 0 ||
 	    (r = config_user(grant->config, &grant->user, &grant->groups, failure)) < 0 ||
 	    (r = config_root(grant->config, &root, failure)) < 0 ||
 	    (r = config_mounts(grant->config, failure)) < 0)

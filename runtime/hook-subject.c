@@ -14,6 +14,8 @@
 #define MANAGER "io.container.manager"
 #define PODMAN "libpod"
 
+#define DRAWN_LENGTH 64 /* of an ID that podman has drawn */
+
 /*
  * Labels that the kubelet gives to each container. CRI-O hands them on as JSON in an annotation,
  * and each as an annotation as well, behind those of the pod's author.
@@ -163,5 +165,31 @@ int subject_find(const char *id, const struct json_object *annotations, struct h
 		find_sandbox(annotations, name, &found);
 	if (!found.pod)
 		find_own(annotations, id, &found);
+	return use(&found, id, ret, failure);
+}
+
+static bool is_drawn(const char *id)
+{
+	return strspn(id, "0123456789abcdef") == DRAWN_LENGTH && !id[DRAWN_LENGTH];
+}
+
+int subject_find_podman(const char *id, const struct json_object *annotations,
+			struct hook_subject *ret, struct hook_failure *failure)
+{
+	const char *sandbox = hook_json_text(annotations, CRIO "SandboxID");
+	const char *named = hook_json_text(annotations, SUBJECT_ANNOTATION);
+	struct found found = { .where = "the ID", .pod = id };
+
+	if (sandbox && is_drawn(sandbox))
+		found = (struct found){ .where = "the annotation " CRIO "SandboxID",
+					.pod = sandbox };
+	if (named && *named && strcmp(named, found.pod) != 0)
+		return hook_fail(
+			failure, -EINVAL,
+			"the annotation " SUBJECT_ANNOTATION
+			"=%s is for containers whose range is given by flags: an image can "
+			"set it too, and must not choose whose range it gets; for a range "
+			"in common start the containers in one podman pod",
+			named);
 	return use(&found, id, ret, failure);
 }

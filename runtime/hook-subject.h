@@ -33,3 +33,12 @@ struct hook_subject {
  */
 int subject_find(const char *id, const struct json_object *annotations, struct hook_subject *ret,
 		 struct hook_failure *failure);
+
+/*
+ * The same before podman has created the container, where being of a pod is to be given its range:
+ * podman's pod, or the container alone. podman hands on the annotations of an image, whose author
+ * must not choose whom a container lives with, so nothing counts that could be guessed: no name,
+ * and of podman's pods only the ID that podman drew for it.
+ */
+int subject_find_podman(const char *id, const struct json_object *annotations,
+			struct hook_subject *ret, struct hook_failure *failure);

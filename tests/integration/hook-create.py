@@ -36,6 +36,8 @@ def no_namespace(rig):
     with idle() as plain, mapped_as([(0, 2**32 - 1)]) as full, mapped_as([(1000, 1)]) as low:
         for process in (plain, full, low):
             rig.create("web", process)
+        errors = rig.create("web", plain, {"io.subidd.userns": "auto"}, status=1)
+        assert "precreate was not called" in errors, errors
     rig.begin()
 
 

@@ -17,14 +17,15 @@ from living import Process, idle, mapped, need
 CONFIG = json.loads((pathlib.Path(__file__).parents[1] / "fuzz/corpus/hook/podman").read_text(encoding="utf-8"))
 ID = "c0ffee" * 10 + "abcd"  # in that file
 USERNS = "io.subidd.userns"
+SANDBOX = "io.kubernetes.cri-o.SandboxID"
 BIND = ["rprivate", "nosuid", "noexec", "nodev"]
 
 
 class Container:
     """A configuration as podman would ask with, and a root filesystem for it."""
 
-    def __init__(self, rig, mode="auto", **annotations):
-        self.rig, self.config, self.options = rig, copy.deepcopy(CONFIG), ()
+    def __init__(self, rig, mode="auto", name=None, **annotations):
+        self.rig, self.config, self.options = rig, copy.deepcopy(CONFIG), ("--id", name) if name else ()
         self.root = rig.scratch.path / "rootfs"
         self.root.mkdir(exist_ok=True)
         self.userdata = rig.scratch.path / f"overlay-containers/{ID}/userdata"
@@ -109,24 +110,24 @@ def modes(rig):
         return [(one["containerID"], one["hostID"], one["size"]) for one in found["linux"][f"{kind}Mappings"]]
 
     for number, name in enumerate((USERNS, "io.kubernetes.cri-o.userns-mode", "userns-mode.crio.io")):
-        container = Container(rig, **{POD: f"small{number}"})
+        container = Container(rig, name=f"small{number}")
         mode = container.config["annotations"].pop(USERNS).removeprefix("auto") + "auto:size=1000"
         container.config["annotations"][name] = mode
         found, start = container.run(), rig.get(f"small{number}")["start"]
         equal((mappings("uid"), rig.get(f"small{number}")["count"]), ([(0, start, 1000)], UNIT), name)
-    container = Container(rig, f"auto:size={UNIT + 1};pool=kubelet", **{POD: "large"})
+    container = Container(rig, f"auto:size={UNIT + 1};pool=kubelet", name="large")
     found = container.run()
     equal((mappings("gid"), rig.get("large")["count"]), ([(0, rig.get("large")["start"], UNIT + 1)], 2 * UNIT))
     user = {"uid": 1000, "gid": 2000, "additionalGids": [5, 3000]}
-    container = Container(rig, "auto:keep-id=true;size=2500", **{POD: "kept"})
+    container = Container(rig, "auto:keep-id=true;size=2500", name="kept")
     container.config["process"]["user"] |= user
     found, start = container.run(), rig.get("kept")["start"]
     equal(mappings("uid"), [(0, start, 1000), (1000, 1000, 1), (1001, start + 1001, 1499)])
     equal(mappings("gid"), [(0, start, 5), (5, 5, 1), (6, start + 6, 1994), (2000, 2000, 1),
                             (2001, start + 2001, 499), (3000, 3000, 1)])
-    container = Container(rig, "auto:map-to-root=true", **{POD: "rooted"})
+    container = Container(rig, "auto:map-to-root=true")
     container.config["process"]["user"] |= user
-    found, start = container.run(), rig.get("rooted")["start"]
+    found, start = container.run(), rig.get(ID)["start"]
     equal((mappings("uid"), mappings("gid")), tuple([(0, one, 1), (1, start + 1, UNIT - 1)] for one in (1000, 2000)))
     equal(found["process"]["user"], container.config["process"]["user"] | {"uid": 0, "gid": 0})
     owners = {path.stat().st_uid for path in container.userdata.iterdir() if path.is_file()}
@@ -268,10 +269,22 @@ def lossy(rig):
 @precreate_case("a pod that lives keeps what it is bound to")
 def living(rig):
     with mapped(rig.range(0)) as first:
-        rig.create("first", first, {POD: "web"})
-        container = Container(rig, **{POD: "web"})
+        rig.create("first", first, {SANDBOX: ID[::-1]})
+        container = Container(rig, **{SANDBOX: ID[::-1]})
         equal(container.run()["linux"]["uidMappings"][0]["hostID"], rig.range(0))
-        equal(rig.get("web")["pid"], first.pid)
+        equal(rig.get(ID[::-1])["pid"], first.pid)
+
+
+@precreate_case("an image, whose annotations podman hands on, does not choose whom its container lives with")
+def of_image(rig):
+    with mapped(rig.range(0)) as victim:
+        rig.create("victim", victim)
+        Container(rig, **{POD: "victim"}).refuse(POD, "victim")
+        for name in (SANDBOX, CRI + "sandbox-uid", "io.kubernetes.pod.uid"):
+            container = Container(rig, **{name: "victim"})
+            equal(container.run()["linux"]["uidMappings"][0]["hostID"], rig.range(1), name)
+        equal(rig.get("victim")["pid"], victim.pid)
+    Container(rig, **{"io.kubernetes.cri-o.userns-mode": "auto:size=1"}).refuse("differ")
 
 
 @precreate_case("the range of a runtime that gives up is freed")
@@ -348,11 +361,12 @@ def swept(rig):
 
 @precreate_case("who is not podman tells the ID")
 def told_id(rig):
-    container = Container(rig)
-    container.config["linux"].pop("cgroupsPath")
-    container.config["mounts"] = []
-    container.refuse("--id")
-    container.options = ("--id", "web")
+    for options in ({}, {"name": "web"}):
+        container = Container(rig, **options)
+        container.config["linux"].pop("cgroupsPath")
+        container.config["mounts"] = []
+        if not options:
+            container.refuse("--id")
     equal(container.run()["root"]["path"], str(rig.run_dir / "web/rootfs"))
     equal([one["pod"] for one in rig.client.list(state="active")], ["web"])
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #define ID "c0ffee"
+#define SANDBOX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define LONG                                                                                       \
 	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567" \
 	"0123456789012345678901234567890123456789"
@@ -124,6 +125,39 @@ static void test_ids(void **state)
 	assert_non_null(strstr(failure.text, SUBJECT_ANNOTATION));
 }
 
+static const struct {
+	const char *annotations, *pod; /* NULL: refused */
+} of_podman[] = {
+	{ NULL, ID },
+	{ "\"io.kubernetes.cri-o.SandboxID\":\"" SANDBOX "\"", SANDBOX },
+	/* what an image may say */
+	{ "\"io.kubernetes.cri-o.SandboxID\":\"victim\"", ID },
+	{ "\"io.kubernetes.cri-o.SandboxID\":\"" SANDBOX "0\"", ID },
+	{ "\"io.kubernetes.cri.sandbox-uid\":\"victim\"", ID },
+	{ "\"io.kubernetes.pod.uid\":\"victim\"", ID },
+	{ "\"io.subidd.pod\":\"victim\"", NULL },
+	{ "\"io.subidd.pod\":\"" SANDBOX "\"", NULL },
+	{ "\"io.subidd.pod\":\"\"", ID },
+	{ "\"io.subidd.pod\":\"" ID "\"", ID },
+};
+
+static void test_of_podman(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS_OF(of_podman); i++) {
+		_cleanup_(json_object_putp) struct json_object *object = parse(
+			of_podman[i].annotations);
+		struct hook_failure failure = {};
+		struct hook_subject subject = {};
+		int r = subject_find_podman(ID, object, &subject, &failure);
+
+		print_message("# %s\n",
+			      of_podman[i].annotations ? of_podman[i].annotations : "none");
+		assert_int_equal(r, of_podman[i].pod ? 0 : -EINVAL);
+		assert_string_equal(subject.pod, of_podman[i].pod ? of_podman[i].pod : "");
+	}
+}
+
 /* What contradicts itself is not taken for either. */
 static void test_contradiction(void **state)
 {
@@ -145,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_of_podman),
 		cmocka_unit_test(test_contradiction),
 	};
 
