@@ -82,6 +82,12 @@ static int make_plan(struct overlay_plan *plan, const struct mount_entry *entry,
 	int r;
 
 	r = overlay_layers_parse(entry->super_options, &plan->layers);
+	if (r == 0 && plan->layers.work && strcmp(plan->layers.work, WORKSHOP_WORK) == 0)
+		return hook_fail(
+			failure, -EBUSY,
+			"%s is mounted for a range already, from an earlier start; unmount "
+			"it first (podman umount)",
+			plan->path);
 	if (r == 0)
 		r = make_all_absolute(&plan->layers, plan->path);
 	if (r < 0)

@@ -22,10 +22,8 @@
  * folder of the upper one, an empty one, and the overlay. Names are short, as mount(2) takes one
  * page.
  */
-#define UPPER "u"
 #define EMPTY "e"
 #define OVERLAY "m"
-#define WORK "subidd-work" /* beside the upper layer: overlayfs wants it in the same mount */
 #define DATA_MAX 4096
 
 static int attach(int tree, const char *name, struct hook_failure *failure)
@@ -71,11 +69,11 @@ static int add_upper(const struct overlay_plan *plan, struct hook_failure *failu
 	if (!copy)
 		return hook_fail(failure, -ENOMEM, "no memory");
 	folder = dirname(copy);
-	if (asprintf(&work, "%s/%s", folder, WORK) < 0)
+	if (asprintf(&work, "%s/%s", folder, WORKSHOP_WORK_NAME) < 0)
 		return hook_fail(failure, -ENOMEM, "no memory");
 	if (mkdir(work, 0700) < 0 && errno != EEXIST)
 		return hook_fail(failure, -errno, "%s: %m", work);
-	return add_layer(folder, UPPER, plan->userns, failure);
+	return add_layer(folder, WORKSHOP_UPPER, plan->userns, failure);
 }
 
 /* A mount namespace in which nothing that is done reaches another. */
@@ -167,7 +165,7 @@ static int write_options(const struct overlay_plan *plan, char *text, size_t siz
 		return -E2BIG;
 	if (layers->upper)
 		more = snprintf(text + used, size - (size_t)used,
-				",upperdir=" UPPER "/%s,workdir=" UPPER "/" WORK,
+				",upperdir=" WORKSHOP_UPPER "/%s,workdir=" WORKSHOP_WORK,
 				strrchr(layers->upper, '/') + 1);
 	used += more;
 	if (more < 0 || (size_t)used >= size)

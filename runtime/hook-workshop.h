@@ -12,6 +12,11 @@
 
 #include <sys/types.h>
 
+/* The folder of the upper layer, and the work folder in it, as mountinfo names them afterwards. */
+#define WORKSHOP_UPPER "u"
+#define WORKSHOP_WORK WORKSHOP_UPPER "/" WORKSHOP_WORK_NAME
+#define WORKSHOP_WORK_NAME "subidd-work" /* overlayfs wants it in the same mount */
+
 struct overlay_plan {
 	struct overlay_layers layers;
 	const char *path;    /* where the overlay is mounted now */

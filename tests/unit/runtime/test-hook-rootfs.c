@@ -319,6 +319,19 @@ static void test_overlay_refused(void **state)
 	assert_int_equal(access(in(world, "s/overlay/I/merged/etc"), F_OK), 0);
 }
 
+/* podman umount was not called, or the storage is in use by somebody else. */
+static void test_mounted_before(void **state)
+{
+	struct world *world = *state;
+
+	namespaces_need();
+	mount_overlay(world, RELATIVE);
+	must_mount(world, "s/overlay/I/merged");
+	free(take_ptr(world->target));
+	assert_refused(world, "s/overlay/I/merged", -EBUSY, "from an earlier start");
+	assert_int_equal(access(in(world, "s/overlay/I/merged/below"), F_OK), 0);
+}
+
 static void test_ids(void **state)
 {
 	struct world *world = *state;
@@ -383,11 +396,12 @@ static int enter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rootfs_test(test_folder),      rootfs_test(test_shared),
-		rootfs_test(test_overlay),     rootfs_test(test_volatile),
-		rootfs_test(test_other_range), rootfs_test(test_hole),
-		rootfs_test(test_refused),     rootfs_test(test_overlay_refused),
-		rootfs_test(test_ids),	       rootfs_test(test_sweep),
+		rootfs_test(test_folder),	  rootfs_test(test_shared),
+		rootfs_test(test_overlay),	  rootfs_test(test_volatile),
+		rootfs_test(test_other_range),	  rootfs_test(test_hole),
+		rootfs_test(test_refused),	  rootfs_test(test_overlay_refused),
+		rootfs_test(test_mounted_before), rootfs_test(test_ids),
+		rootfs_test(test_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, enter, NULL);
