@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "hook-rootfs.h"
 #include "namespaces.h"
-#include "testing.h"
+#include "rootfs-rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,109 +8,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
-
-#define ID "c0ffee"
-#define POD "pod-1"
-
-/* A folder with what a container may have as its root filesystem, and the place of the hook. */
-struct world {
-	struct folder folder;
-	struct hook_mappings mappings;
-	struct hook_failure failure;
-	char *target; /* what rootfs_mount() gave */
-};
-
-static const char *in(struct world *world, const char *name)
-{
-	return folder_path(&world->folder, name);
-}
-
-static void make(struct world *world, const char *name)
-{
-	assert_int_equal(mkdir(in(world, name), 0755), 0);
-}
-
-static void put(struct world *world, const char *name)
-{
-	file_write(in(world, name), "text\n", 5);
-	assert_int_equal(chmod(in(world, name), 0644), 0);
-}
-
-static int set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-	struct id_range range = namespaces_range();
-
-	assert_non_null(world);
-	folder_make(&world->folder);
-	assert_int_equal(chmod(world->folder.path, 0711), 0);
-	world->mappings = (struct hook_mappings){
-		.uids = { { 0, range.start, 65536 } },
-		.gids = { { 0, range.start, 65536 } },
-		.n_uids = 1,
-		.n_gids = 1,
-	};
-	*state = world;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-
-	(void)rootfs_unmount(in(world, "run"), ID);
-	(void)umount2(in(world, "s/overlay/I/merged"), MNT_DETACH);
-	folder_remove(&world->folder);
-	free(world->target);
-	free(world);
-	return 0;
-}
-
-/* A storage as containers/storage has it, with an overlay mounted: two lower layers, one upper. */
-static void mount_overlay(struct world *world, const char *options)
-{
-	static const char *const folders[] = { "s",
-					       "s/overlay",
-					       "s/overlay/A",
-					       "s/overlay/A/diff",
-					       "s/overlay/B",
-					       "s/overlay/B/diff",
-					       "s/overlay/I",
-					       "s/overlay/I/diff",
-					       "s/overlay/I/work",
-					       "s/overlay/I/merged" };
-
-	for (size_t i = 0; i < ELEMENTS_OF(folders); i++)
-		make(world, folders[i]);
-	make(world, "s/overlay/A/diff/etc");
-	put(world, "s/overlay/A/diff/etc/above");
-	put(world, "s/overlay/B/diff/below");
-	/* what others may not enter: the range is another */
-	assert_int_equal(chmod(in(world, "s"), 0700), 0);
-	assert_int_equal(chdir(in(world, "s/overlay")), 0);
-	assert_int_equal(mount("overlay", "I/merged", "overlay", MS_NODEV, options), 0);
-	assert_int_equal(chdir("/"), 0);
-}
-
-#define RELATIVE "lowerdir=A/diff:B/diff,upperdir=I/diff,workdir=I/work"
-
-static int mount_it(struct world *world, const char *name)
-{
-	world->failure = (struct hook_failure){ 0 };
-	return rootfs_mount(in(world, "run"), ID, POD, in(world, name), &world->mappings,
-			    &world->target, &world->failure);
-}
-
-static void must_mount(struct world *world, const char *name)
-{
-	if (mount_it(world, name) < 0) {
-		print_message("# %s\n", world->failure.text);
-		if (strstr(world->failure.text, "this kernel"))
-			skip();
-		fail();
-	}
-	assert_string_equal(world->target, in(world, "run/" ID "/rootfs"));
-}
 
 static void assert_owner(const char *path, uint32_t uid, uint32_t gid)
 {
@@ -151,24 +47,24 @@ static void test_folder(void **state)
 	uint32_t root = world->mappings.uids[0].host_id;
 
 	namespaces_need();
-	make(world, "bundle");
-	make(world, "bundle/etc");
-	put(world, "bundle/etc/above");
-	put(world, "bundle/below");
+	world_make(world, "bundle");
+	world_make(world, "bundle/etc");
+	world_put(world, "bundle/etc/above");
+	world_put(world, "bundle/below");
 	(void)umask(077); /* whoever starts the container may have one */
-	must_mount(world, "bundle");
+	world_mount(world, "bundle");
 	(void)umask(022);
-	assert_int_equal(stat(in(world, "run"), &status), 0);
+	assert_int_equal(stat(world_path(world, "run"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0711);
-	assert_owner(in(world, "run/" ID "/rootfs/below"), root, root);
+	assert_owner(world_path(world, "run/" ID "/rootfs/below"), root, root);
 	live_in(world);
 	/* on the disk stand the IDs that the container sees */
-	assert_owner(in(world, "bundle/etc/moved"), 0, 0);
-	assert_owner(in(world, "bundle/new"), 5, 6);
-	assert_int_equal(access(in(world, "bundle/below"), F_OK), -1);
-	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
-	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
-	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
+	assert_owner(world_path(world, "bundle/etc/moved"), 0, 0);
+	assert_owner(world_path(world, "bundle/new"), 5, 6);
+	assert_int_equal(access(world_path(world, "bundle/below"), F_OK), -1);
+	assert_int_equal(rootfs_unmount(world_path(world, "run"), ID), 0);
+	assert_int_equal(access(world_path(world, "run/" ID), F_OK), -1);
+	assert_int_equal(rootfs_unmount(world_path(world, "run"), ID), 0);
 }
 
 /* Where mounts are shared, as systemd has it, what was mounted there stays when we unmount. */
@@ -178,17 +74,17 @@ static void test_shared(void **state)
 	const char *top = world->folder.path;
 
 	namespaces_need();
-	make(world, "bundle");
-	make(world, "bundle/data");
+	world_make(world, "bundle");
+	world_make(world, "bundle/data");
 	assert_int_equal(mount(top, top, NULL, MS_BIND, NULL), 0);
 	assert_int_equal(mount(NULL, top, NULL, MS_SHARED, NULL), 0);
-	assert_int_equal(mount("tmpfs", in(world, "bundle/data"), "tmpfs", 0, NULL), 0);
-	put(world, "bundle/data/file");
-	must_mount(world, "bundle");
-	assert_int_equal(access(in(world, "run/" ID "/rootfs/data/file"), F_OK), 0);
-	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
-	assert_int_equal(access(in(world, "bundle/data/file"), F_OK), 0);
-	assert_int_equal(umount2(in(world, "bundle/data"), 0), 0);
+	assert_int_equal(mount("tmpfs", world_path(world, "bundle/data"), "tmpfs", 0, NULL), 0);
+	world_put(world, "bundle/data/file");
+	world_mount(world, "bundle");
+	assert_int_equal(access(world_path(world, "run/" ID "/rootfs/data/file"), F_OK), 0);
+	assert_int_equal(rootfs_unmount(world_path(world, "run"), ID), 0);
+	assert_int_equal(access(world_path(world, "bundle/data/file"), F_OK), 0);
+	assert_int_equal(umount2(world_path(world, "bundle/data"), 0), 0);
 	assert_int_equal(umount2(top, 0), 0);
 }
 
@@ -197,15 +93,15 @@ static void check_overlay(struct world *world)
 	uint32_t root = world->mappings.uids[0].host_id;
 	int n;
 
-	must_mount(world, "s/overlay/I/merged");
-	assert_owner(in(world, "run/" ID "/rootfs/below"), root, root);
+	world_mount(world, "s/overlay/I/merged");
+	assert_owner(world_path(world, "run/" ID "/rootfs/below"), root, root);
 	live_in(world);
 	/* the same at the old place, and with the container's IDs on the disk */
-	assert_owner(in(world, "s/overlay/I/merged/new"), root + 5, root + 6);
-	assert_owner(in(world, "s/overlay/I/diff/new"), 5, 6);
-	assert_owner(in(world, "s/overlay/I/diff/etc/moved"), 0, 0);
-	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
-	for (n = 0; umount2(in(world, "s/overlay/I/merged"), 0) == 0; n++)
+	assert_owner(world_path(world, "s/overlay/I/merged/new"), root + 5, root + 6);
+	assert_owner(world_path(world, "s/overlay/I/diff/new"), 5, 6);
+	assert_owner(world_path(world, "s/overlay/I/diff/etc/moved"), 0, 0);
+	assert_int_equal(rootfs_unmount(world_path(world, "run"), ID), 0);
+	for (n = 0; umount2(world_path(world, "s/overlay/I/merged"), 0) == 0; n++)
 		;
 	assert_int_equal(n, 1);
 }
@@ -215,7 +111,7 @@ static void test_overlay(void **state)
 	struct world *world = *state;
 
 	namespaces_need();
-	mount_overlay(world, RELATIVE);
+	world_mount_overlay(world, RELATIVE);
 	check_overlay(world);
 }
 
@@ -225,7 +121,7 @@ static void test_volatile(void **state)
 	struct world *world = *state;
 
 	namespaces_need();
-	mount_overlay(world, RELATIVE ",volatile");
+	world_mount_overlay(world, RELATIVE ",volatile");
 	check_overlay(world);
 }
 
@@ -236,20 +132,20 @@ static void test_other_range(void **state)
 	uint32_t other = world->mappings.uids[0].host_id + 65536;
 
 	namespaces_need();
-	mount_overlay(world, RELATIVE);
-	must_mount(world, "s/overlay/I/merged");
+	world_mount_overlay(world, RELATIVE);
+	world_mount(world, "s/overlay/I/merged");
 	live_in(world);
 	free(take_ptr(world->target));
 	world->mappings.uids[0].host_id = world->mappings.gids[0].host_id = other;
 	/* podman mounts it again before each start */
-	assert_int_equal(rootfs_unmount(in(world, "run"), ID), 0);
-	assert_int_equal(umount2(in(world, "s/overlay/I/merged"), 0), 0);
-	assert_int_equal(chdir(in(world, "s/overlay")), 0);
+	assert_int_equal(rootfs_unmount(world_path(world, "run"), ID), 0);
+	assert_int_equal(umount2(world_path(world, "s/overlay/I/merged"), 0), 0);
+	assert_int_equal(chdir(world_path(world, "s/overlay")), 0);
 	assert_int_equal(mount("overlay", "I/merged", "overlay", 0, RELATIVE), 0);
 	assert_int_equal(chdir("/"), 0);
-	must_mount(world, "s/overlay/I/merged");
-	assert_owner(in(world, "run/" ID "/rootfs/new"), other + 5, other + 6);
-	assert_owner(in(world, "run/" ID "/rootfs/etc/moved"), other, other);
+	world_mount(world, "s/overlay/I/merged");
+	assert_owner(world_path(world, "run/" ID "/rootfs/new"), other + 5, other + 6);
+	assert_owner(world_path(world, "run/" ID "/rootfs/etc/moved"), other, other);
 }
 
 /* An ID of the host in the middle: keep-id. */
@@ -259,27 +155,27 @@ static void test_hole(void **state)
 	uint32_t root = world->mappings.uids[0].host_id;
 
 	namespaces_need();
-	make(world, "bundle");
-	put(world, "bundle/mine");
-	put(world, "bundle/next");
-	assert_int_equal(chown(in(world, "bundle/mine"), 1000, 0), 0);
-	assert_int_equal(chown(in(world, "bundle/next"), 1001, 0), 0);
+	world_make(world, "bundle");
+	world_put(world, "bundle/mine");
+	world_put(world, "bundle/next");
+	assert_int_equal(chown(world_path(world, "bundle/mine"), 1000, 0), 0);
+	assert_int_equal(chown(world_path(world, "bundle/next"), 1001, 0), 0);
 	world->mappings.n_uids = 3;
 	world->mappings.uids[0].size = 1000;
 	world->mappings.uids[1] = (struct subidd_mapping){ 1000, 1000, 1 };
 	world->mappings.uids[2] = (struct subidd_mapping){ 1001, root + 1001, 64535 };
-	must_mount(world, "bundle");
-	assert_owner(in(world, "run/" ID "/rootfs/mine"), 1000, root);
-	assert_owner(in(world, "run/" ID "/rootfs/next"), root + 1001, root);
+	world_mount(world, "bundle");
+	assert_owner(world_path(world, "run/" ID "/rootfs/mine"), 1000, root);
+	assert_owner(world_path(world, "run/" ID "/rootfs/next"), root + 1001, root);
 }
 
 static void assert_refused(struct world *world, const char *name, int error, const char *text)
 {
-	assert_int_equal(mount_it(world, name), error);
+	assert_int_equal(world_try(world, name), error);
 	print_message("# %s\n", world->failure.text);
 	assert_non_null(strstr(world->failure.text, text));
 	assert_null(world->target);
-	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
+	assert_int_equal(access(world_path(world, "run/" ID), F_OK), -1);
 }
 
 static void test_refused(void **state)
@@ -288,13 +184,13 @@ static void test_refused(void **state)
 
 	namespaces_need();
 	assert_refused(world, "nowhere", -ENOENT, "nowhere");
-	put(world, "file");
+	world_put(world, "file");
 	assert_refused(world, "file", -ENOTDIR, "file");
-	make(world, "proc");
-	assert_int_equal(mount("proc", in(world, "proc"), "proc", 0, NULL), 0);
+	world_make(world, "proc");
+	assert_int_equal(mount("proc", world_path(world, "proc"), "proc", 0, NULL), 0);
 	assert_refused(world, "proc", -EINVAL, "(proc)");
-	assert_int_equal(umount2(in(world, "proc"), 0), 0);
-	make(world, "bundle");
+	assert_int_equal(umount2(world_path(world, "proc"), 0), 0);
+	world_make(world, "bundle");
 	world->mappings.uids[0].size = 0;
 	assert_refused(world, "bundle", -EINVAL, "user namespace");
 }
@@ -305,18 +201,20 @@ static void test_overlay_refused(void **state)
 	int fd;
 
 	namespaces_need();
-	mount_overlay(world, RELATIVE);
+	world_mount_overlay(world, RELATIVE);
 	/* no overlay can be idmapped itself, and this is not its top */
 	assert_refused(world, "s/overlay/I/merged/etc", -EINVAL, "(overlay)");
-	fd = open(in(world, "s/overlay/I/merged/etc/above"), O_RDONLY | O_CLOEXEC);
+	fd = open(world_path(world, "s/overlay/I/merged/etc/above"), O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_refused(world, "s/overlay/I/merged", -EBUSY, "in use");
 	close(fd);
-	assert_int_equal(access(in(world, "s/overlay/I/merged/etc"), F_OK), 0);
+	assert_int_equal(access(world_path(world, "s/overlay/I/merged/etc"), F_OK), 0);
 	/* a layer that is gone: the mount that was there stays */
-	assert_int_equal(rename(in(world, "s/overlay/B/diff"), in(world, "s/overlay/B/x")), 0);
+	assert_int_equal(
+		rename(world_path(world, "s/overlay/B/diff"), world_path(world, "s/overlay/B/x")),
+		0);
 	assert_refused(world, "s/overlay/I/merged", -ENOENT, "B/diff");
-	assert_int_equal(access(in(world, "s/overlay/I/merged/etc"), F_OK), 0);
+	assert_int_equal(access(world_path(world, "s/overlay/I/merged/etc"), F_OK), 0);
 }
 
 /* podman umount was not called, or the storage is in use by somebody else. */
@@ -325,11 +223,11 @@ static void test_mounted_before(void **state)
 	struct world *world = *state;
 
 	namespaces_need();
-	mount_overlay(world, RELATIVE);
-	must_mount(world, "s/overlay/I/merged");
+	world_mount_overlay(world, RELATIVE);
+	world_mount(world, "s/overlay/I/merged");
 	free(take_ptr(world->target));
 	assert_refused(world, "s/overlay/I/merged", -EBUSY, "from an earlier start");
-	assert_int_equal(access(in(world, "s/overlay/I/merged/below"), F_OK), 0);
+	assert_int_equal(access(world_path(world, "s/overlay/I/merged/below"), F_OK), 0);
 }
 
 static void test_ids(void **state)
@@ -337,13 +235,14 @@ static void test_ids(void **state)
 	struct world *world = *state;
 	static const char *const ids[] = { "", ".", "..", ".x", "a/b", "/" };
 
-	make(world, "bundle");
+	world_make(world, "bundle");
 	for (size_t i = 0; i < ELEMENTS_OF(ids); i++) {
 		world->failure = (struct hook_failure){ 0 };
-		assert_int_equal(rootfs_mount(in(world, "run"), ids[i], POD, in(world, "bundle"),
-					      &world->mappings, &world->target, &world->failure),
+		assert_int_equal(rootfs_mount(world_path(world, "run"), ids[i], POD,
+					      world_path(world, "bundle"), &world->mappings,
+					      &world->target, &world->failure),
 				 -EINVAL);
-		assert_int_equal(rootfs_unmount(in(world, "run"), ids[i]), 0);
+		assert_int_equal(rootfs_unmount(world_path(world, "run"), ids[i]), 0);
 	}
 }
 
@@ -366,20 +265,20 @@ static void test_sweep(void **state)
 	struct world *world = *state;
 
 	namespaces_need();
-	rootfs_sweep(in(world, "run"), is_none, NULL);
-	make(world, "bundle");
-	must_mount(world, "bundle");
-	make(world, "run/.new-abcdef");
-	make(world, "run/.new-killed"); /* its hook was */
-	assert_int_equal(utimensat(AT_FDCWD, in(world, "run/.new-killed"), old, 0), 0);
-	make(world, "run/stranger");
-	rootfs_sweep(in(world, "run"), is_first, NULL);
-	assert_int_equal(access(in(world, "run/" ID "/rootfs"), F_OK), 0);
-	rootfs_sweep(in(world, "run"), is_none, NULL);
-	assert_int_equal(access(in(world, "run/" ID), F_OK), -1);
-	assert_int_equal(access(in(world, "run/stranger"), F_OK), 0);
-	assert_int_equal(access(in(world, "run/.new-abcdef"), F_OK), 0);
-	assert_int_equal(access(in(world, "run/.new-killed"), F_OK), -1);
+	rootfs_sweep(world_path(world, "run"), is_none, NULL);
+	world_make(world, "bundle");
+	world_mount(world, "bundle");
+	world_make(world, "run/.new-abcdef");
+	world_make(world, "run/.new-killed"); /* its hook was */
+	assert_int_equal(utimensat(AT_FDCWD, world_path(world, "run/.new-killed"), old, 0), 0);
+	world_make(world, "run/stranger");
+	rootfs_sweep(world_path(world, "run"), is_first, NULL);
+	assert_int_equal(access(world_path(world, "run/" ID "/rootfs"), F_OK), 0);
+	rootfs_sweep(world_path(world, "run"), is_none, NULL);
+	assert_int_equal(access(world_path(world, "run/" ID), F_OK), -1);
+	assert_int_equal(access(world_path(world, "run/stranger"), F_OK), 0);
+	assert_int_equal(access(world_path(world, "run/.new-abcdef"), F_OK), 0);
+	assert_int_equal(access(world_path(world, "run/.new-killed"), F_OK), -1);
 }
 
 /* Mounts of its own, so that what a failed test leaves goes with it. */
@@ -391,7 +290,7 @@ static int enter(void **state)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-#define rootfs_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define rootfs_test(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {
