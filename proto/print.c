@@ -60,11 +60,13 @@ static void put_escape(struct text *text, unsigned char c)
 	static const char letters[128] = { ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
 					   ['\t'] = 't', ['"'] = '"',  ['\\'] = '\\' };
 	static const char digits[] = "0123456789abcdef";
-	const char escape[] = {
-		'\\', letters[c] ? letters[c] : 'u', '0', '0', digits[c >> 4], digits[c & 15]
-	};
+	const char number[] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] };
+	const char letter[] = { '\\', letters[c] };
 
-	put(text, escape, letters[c] ? 2 : sizeof(escape));
+	if (letters[c])
+		put(text, letter, sizeof(letter));
+	else
+		put(text, number, sizeof(number));
 }
 
 static void put_string(struct text *text, const char *string, size_t length)

@@ -75,7 +75,7 @@ int hook_json_read(int fd, const char *what, struct json_object **ret, struct ho
 		return hook_fail(failure, -ENOMEM, "out of memory");
 	r = read_all(fd, buffer, &size);
 	if (r == -EFBIG)
-		return hook_fail(failure, r, "%s has more than %u bytes", what, HOOK_JSON_MAX);
+		return hook_fail(failure, r, "%s has more than %zu bytes", what, HOOK_JSON_MAX);
 	if (r < 0)
 		return hook_fail(failure, r, "cannot read %s: %s", what, strerror(-r));
 	r = hook_json_parse(buffer, size, ret, &reason);

@@ -14,7 +14,7 @@
 #include <json-c/json.h>
 #include <stddef.h>
 
-#define HOOK_JSON_MAX (16 * 1024 * 1024) /* bytes */
+#define HOOK_JSON_MAX ((size_t)16 * 1024 * 1024) /* bytes */
 #define HOOK_JSON_DEPTH 32
 
 DEFINE_CLEANUP(struct json_object *, json_object_put)

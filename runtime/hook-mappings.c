@@ -137,7 +137,7 @@ int mappings_make(const struct hook_mode *mode, uint32_t start, const struct hoo
 {
 	struct pin uids[] = { { user->uid, user->uid } };
 	struct pin gids[HOOK_GROUPS_MAX + 1] = { { user->gid, user->gid } };
-	size_t n_uids = mode->keep_id || mode->map_to_root, n_gids = n_uids;
+	size_t n_uids = mode->keep_id || mode->map_to_root ? 1 : 0, n_gids = n_uids;
 	struct hook_mappings mappings = {};
 	int r;
 

@@ -58,7 +58,7 @@ static int read_fields(char *line, struct fields *ret)
 int mountinfo_parse(const char *line, uint64_t id, struct mount_entry *ret)
 {
 	_cleanup_(freep) char *copy = strdup(line);
-	_cleanup_(mount_entry_done) struct mount_entry entry = { 0 };
+	struct mount_entry entry;
 	struct fields fields = { 0 };
 	uint64_t found;
 
@@ -72,10 +72,11 @@ int mountinfo_parse(const char *line, uint64_t id, struct mount_entry *ret)
 	entry.type = strdup(fields.type);
 	entry.flags = strdup(fields.flags);
 	entry.super_options = strdup(fields.super_options);
-	if (!entry.type || !entry.flags || !entry.super_options)
+	if (!entry.type || !entry.flags || !entry.super_options) {
+		mount_entry_done(&entry);
 		return -ENOMEM;
+	}
 	*ret = entry;
-	entry = (struct mount_entry){ 0 };
 	return 1;
 }
 

@@ -204,7 +204,7 @@ static int give_file(struct hook *hook, const char *path, uid_t uid, gid_t gid)
 
 static int give_files(struct grant *grant, const struct hook_mappings *mappings)
 {
-	const char *path;
+	const char *path = NULL;
 	uint32_t uid = 0, gid = 0;
 	size_t index = 0;
 	int r = 0;
@@ -230,7 +230,7 @@ static int apply(struct grant *grant, const struct hook_mappings *mappings)
 static int use_range(struct grant *grant)
 {
 	struct hook *hook = grant->hook;
-	struct hook_mappings mappings;
+	struct hook_mappings mappings = {};
 	const char *root;
 	int r = check_size(grant);
 

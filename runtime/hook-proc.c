@@ -117,7 +117,11 @@ static void read_command(const char *folder, struct hook_intruder *ret)
 	if (file_read(path, PATH_SIZE, &text, &size) < 0)
 		return;
 	for (size_t i = 0; i < sizeof(ret->command) - 1 && text[i] && text[i] != '\n'; i++) {
-		ret->command[i] = text[i] < 0x20 || text[i] > 0x7e ? '?' : text[i];
+		bool is_printable = text[i] >= 0x20 && text[i] <= 0x7e;
+
+		ret->command[i] = '?';
+		if (is_printable)
+			ret->command[i] = text[i];
 		ret->command[i + 1] = '\0';
 	}
 }

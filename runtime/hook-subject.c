@@ -4,6 +4,7 @@
 #include "hook-json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Set by containerd (pkg/cri/annotations). */
@@ -137,11 +138,12 @@ static int use(const struct found *found, const char *id, struct hook_subject *r
 			"A-Z a-z 0-9 . _ - with a letter or digit first; set another one "
 			"with the annotation " SUBJECT_ANNOTATION,
 			found->where, id, found->pod, POD_KEY_MAX);
-	strcpy(subject.pod, found->pod);
+	(void)snprintf(subject.pod, sizeof(subject.pod), "%s", found->pod);
 	if (found->namespace && label_valid(found->namespace))
-		strcpy(subject.namespace, found->namespace);
+		(void)snprintf(subject.namespace, sizeof(subject.namespace), "%s",
+			       found->namespace);
 	if (found->name && label_valid(found->name))
-		strcpy(subject.name, found->name);
+		(void)snprintf(subject.name, sizeof(subject.name), "%s", found->name);
 	*ret = subject;
 	return 0;
 }

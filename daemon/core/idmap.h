@@ -13,8 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define IDMAP_EXTENTS_MAX 340			/* lines of a map, by the kernel */
-#define IDMAP_TEXT_MAX (IDMAP_EXTENTS_MAX * 33) /* bytes: three numbers of 10 digits a line */
+#define IDMAP_EXTENTS_MAX 340 /* lines of a map, by the kernel */
+/* bytes: three numbers of 10 digits a line */
+#define IDMAP_TEXT_MAX ((size_t)IDMAP_EXTENTS_MAX * 33)
 
 /*
  * An extent that ends behind the last ID there can be, 4294967294, is cut there, and left out if
