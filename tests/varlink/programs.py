@@ -13,7 +13,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from client import TIMEOUT  # noqa: E402
+from client import TIMEOUT, Client  # noqa: E402
 from harness import SANITIZER, equal  # noqa: E402
 
 SERVER, CLIENT = (os.environ.get(f"CERTIFICATION_{side}") or str(
@@ -82,27 +82,8 @@ def run_client(*arguments, **options):
     return done.returncode, done.stdout, done.stderr
 
 
-class Raw:
-    """Bytes out, bytes in."""
-
-    def __init__(self, target):
-        if isinstance(target, socket.socket):
-            self.socket = target
-        else:
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.connect(str(target))
-        self.socket.settimeout(TIMEOUT)
-        self.buffer = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data):
-        """As they are."""
-        self.socket.sendall(data)
+class Raw(Client):
+    """Bytes out, bytes in: nothing is looked at."""
 
     def message(self):
         """Up to the next NUL, and with it."""
